@@ -1,0 +1,22 @@
+//! The crate's error: one enum over the stages' own errors, each with advice.
+
+/// What a fastglow call returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong, by the stage in which it did.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor operation failed: a wrong shape, or the device gave up. A bug or a damaged voice; retrying does not help.
+    #[error("compute: {0}")]
+    Compute(#[from] candle_core::Error),
+}
+
+impl Error {
+    /// What the user can do about it, if anything is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Compute(_) => None,
+        }
+    }
+}

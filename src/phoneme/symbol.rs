@@ -1,0 +1,172 @@
+//! The native symbol table: ARPAbet phones (vowels with stress) and pauses, each with a fixed id.
+
+/// Vowels of ARPAbet, each with three stresses.
+const VOWELS: [&str; 15] =
+    ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"];
+/// Consonants of ARPAbet.
+const CONSONANTS: [&str; 24] = [
+    "B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH",
+    "V", "W", "Y", "Z", "ZH",
+];
+const FIRST_VOWEL: u8 = 1 + Pause::ALL.len() as u8;
+const FIRST_CONSONANT: u8 = FIRST_VOWEL + 3 * VOWELS.len() as u8;
+
+/// Number of ids, padding (0) included: the rows of a native voice's embedding.
+pub const SYMBOL_COUNT: usize = FIRST_CONSONANT as usize + CONSONANTS.len();
+
+/// A pause, by the punctuation that caused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Pause {
+    /// Silence before the first phone.
+    Start = 1,
+    /// Full stop, or the end of the text.
+    Stop = 2,
+    /// Comma.
+    Comma = 3,
+    /// Question mark.
+    Question = 4,
+    /// Exclamation mark.
+    Exclamation = 5,
+    /// Colon, semicolon, dash, bracket.
+    Colon = 6,
+    /// A breath without punctuation.
+    Break = 7,
+}
+
+impl Pause {
+    /// All pauses, in id order.
+    pub const ALL: [Pause; 7] = [
+        Pause::Start,
+        Pause::Stop,
+        Pause::Comma,
+        Pause::Question,
+        Pause::Exclamation,
+        Pause::Colon,
+        Pause::Break,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Pause::Start => "^",
+            Pause::Stop => ".",
+            Pause::Comma => ",",
+            Pause::Question => "?",
+            Pause::Exclamation => "!",
+            Pause::Colon => ":",
+            Pause::Break => "_",
+        }
+    }
+}
+
+/// Lexical stress of a vowel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Stress {
+    /// Unstressed.
+    None = 0,
+    /// Primary.
+    Primary = 1,
+    /// Secondary.
+    Secondary = 2,
+}
+
+/// A phone with stress, or a pause. Id 0 is padding and never constructed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Symbol(u8);
+
+impl From<Pause> for Symbol {
+    fn from(pause: Pause) -> Self {
+        Symbol(pause as u8)
+    }
+}
+
+impl Symbol {
+    /// The id in the model's embedding, 1 to [`SYMBOL_COUNT`] − 1.
+    pub fn id(self) -> u8 {
+        self.0
+    }
+
+    /// The symbol of an id, if there is one.
+    pub fn from_id(id: u8) -> Option<Self> {
+        (id >= 1 && (id as usize) < SYMBOL_COUNT).then_some(Symbol(id))
+    }
+
+    /// Reads `HH`, `AH0`, `ER1` (a vowel needs its stress digit) or a pause's punctuation name.
+    pub fn parse(name: &str) -> Option<Self> {
+        if let Some(pause) = Pause::ALL.into_iter().find(|p| p.name() == name) {
+            return Some(pause.into());
+        }
+        if let Some(i) = CONSONANTS.iter().position(|&c| c == name) {
+            return Some(Symbol(FIRST_CONSONANT + i as u8));
+        }
+        let (vowel, digit) = name.split_at_checked(2)?;
+        let stress = match digit {
+            "0" => 0,
+            "1" => 1,
+            "2" => 2,
+            _ => return None,
+        };
+        let i = VOWELS.iter().position(|&v| v == vowel)?;
+        Some(Symbol(FIRST_VOWEL + 3 * i as u8 + stress))
+    }
+
+    /// The pause that this is, if it is one.
+    pub fn pause(self) -> Option<Pause> {
+        Pause::ALL.into_iter().find(|p| *p as u8 == self.0)
+    }
+
+    /// The stress, for vowels.
+    pub fn stress(self) -> Option<Stress> {
+        if !(FIRST_VOWEL..FIRST_CONSONANT).contains(&self.0) {
+            return None;
+        }
+        Some(match (self.0 - FIRST_VOWEL) % 3 {
+            0 => Stress::None,
+            1 => Stress::Primary,
+            _ => Stress::Secondary,
+        })
+    }
+
+    /// True for vowels.
+    pub fn is_vowel(self) -> bool {
+        self.stress().is_some()
+    }
+}
+
+impl std::fmt::Display for Symbol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(pause) = self.pause() {
+            return f.write_str(pause.name());
+        }
+        match self.stress() {
+            Some(stress) => {
+                let vowel = VOWELS[((self.0 - FIRST_VOWEL) / 3) as usize];
+                write!(f, "{vowel}{}", stress as u8)
+            }
+            None => f.write_str(CONSONANTS[(self.0 - FIRST_CONSONANT) as usize]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_survives_its_name() {
+        for id in 1..SYMBOL_COUNT as u8 {
+            let symbol = Symbol::from_id(id).unwrap();
+            assert_eq!(Symbol::parse(&symbol.to_string()), Some(symbol), "{symbol}");
+        }
+        assert_eq!(Symbol::from_id(0), None);
+        assert_eq!(Symbol::from_id(SYMBOL_COUNT as u8), None);
+    }
+
+    #[test]
+    fn vowels_need_their_stress() {
+        assert_eq!(Symbol::parse("AH"), None);
+        assert_eq!(Symbol::parse("AH3"), None);
+        assert_eq!(Symbol::parse("ER1").unwrap().stress(), Some(Stress::Primary));
+    }
+}
