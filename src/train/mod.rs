@@ -1,1 +1,3 @@
-//! train
+//! Making a voice: corpus, features, and the training loop with its two tasks.
+
+pub mod task;
