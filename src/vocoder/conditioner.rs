@@ -3,12 +3,13 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::config::{Conditioner as Kind, Config, Prior};
+use crate::nn::ops::{self, Map};
 use crate::nn::{Conv1d, Conv1dConfig, Linear, Padding, Params};
 
 /// Slope of the leaky ReLUs.
-const LEAK: f64 = 0.1;
+const LEAK: f32 = 0.1;
 /// Bounds of the prior's log-gain and log-scale: e⁻⁹ to e⁴ of a signal of unit variance.
-const LOG_RANGE: (f64, f64) = (-9.0, 4.0);
+const LOG_RANGE: Map = Map::Clamp { low: -9.0, high: 4.0 };
 /// Brings log-mels (about −11.5 to 2) near unit variance.
 const MEL_CENTRE: f64 = 5.0;
 /// As above.
@@ -99,7 +100,7 @@ impl Frames {
         let log_f0 = (features.narrow(2, width - 2, 1)? - LOG_F0_CENTRE)?;
         let mut xs = Tensor::cat(&[mel, log_f0, features.narrow(2, width - 1, 1)?], 2)?;
         for conv in &self.convs {
-            xs = leaky_relu(&conv.forward(&xs)?)?;
+            xs = ops::map(&conv.forward(&xs)?, Map::LeakyRelu { slope: LEAK })?;
         }
         if self.groups_per_frame == 1 {
             return Ok(xs);
@@ -119,7 +120,7 @@ impl Frames {
         let parts = output.forward(&conditioning)?;
         let part = |i: usize| parts.narrow(2, i * self.group, self.group);
         if !self.source_filter {
-            let density = Some((part(0)?, part(1)?.clamp(LOG_RANGE.0, LOG_RANGE.1)?));
+            let density = Some((part(0)?, ops::map(&part(1)?, LOG_RANGE)?));
             return Ok(Conditioned { flows: conditioning, density });
         }
         let Some(excitation) = excitation else {
@@ -127,16 +128,12 @@ impl Frames {
         };
         let cosine = excitation.narrow(2, 0, self.group)?;
         let sine = excitation.narrow(2, self.group, self.group)?;
-        let gain = part(2)?.clamp(LOG_RANGE.0, LOG_RANGE.1)?.exp()?;
+        let gain = ops::map(&part(2)?, LOG_RANGE)?.exp()?;
         let mean = (((part(0)? * cosine)? + (part(1)? * sine)?)? * gain)?;
-        let log_scale = part(3)?.clamp(LOG_RANGE.0, LOG_RANGE.1)?;
+        let log_scale = ops::map(&part(3)?, LOG_RANGE)?;
         Ok(Conditioned {
             flows: Tensor::cat(&[&conditioning, excitation], 2)?,
             density: Some((mean, log_scale)),
         })
     }
-}
-
-fn leaky_relu(xs: &Tensor) -> Result<Tensor> {
-    xs.maximum(&(xs * LEAK)?)
 }

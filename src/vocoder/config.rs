@@ -78,7 +78,7 @@ impl WavenetConfig {
 }
 
 /// A vocoder's shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Output rate.
@@ -101,8 +101,10 @@ pub struct Config {
     pub early_size: usize,
     /// Inside the couplings.
     pub wavenet: WavenetConfig,
-    /// Bound on |log scale| of couplings and prior in thousandths; 0 means none, as published.
-    pub log_scale_limit_milli: u32,
+    /// Bound on |log scale| of the couplings; the published model has none.
+    pub log_scale_limit: Option<f64>,
+    /// Samples are divided by this before the analysis: the RMS of the training speech, 1 in published models.
+    pub sample_rms: f64,
 }
 
 /// A vocoder configuration that cannot be built.
@@ -129,7 +131,8 @@ impl Config {
             early_every: 0,
             early_size: 0,
             wavenet: WavenetConfig { layers: 3, channels: 128, kernel: 3, dilation_cycle: 2, causal: true },
-            log_scale_limit_milli: 6_000,
+            log_scale_limit: Some(6.0),
+            sample_rms: 0.1,
         }
     }
 
@@ -146,7 +149,8 @@ impl Config {
             early_every: 4,
             early_size: 2,
             wavenet: WavenetConfig { layers: 8, channels: 256, kernel: 3, dilation_cycle: 8, causal: false },
-            log_scale_limit_milli: 0,
+            log_scale_limit: None,
+            sample_rms: 1.0,
         }
     }
 
@@ -197,11 +201,6 @@ impl Config {
     /// Vectors on each side that a vector's value depends on, through all flows (non-causal ones).
     pub fn context_groups(&self) -> usize {
         self.flows * self.wavenet.context()
-    }
-
-    /// Bound on |log scale|.
-    pub fn log_scale_limit(&self) -> Option<f64> {
-        (self.log_scale_limit_milli > 0).then(|| f64::from(self.log_scale_limit_milli) / 1000.0)
     }
 
     /// Multiply-accumulates per second of audio in synthesis, matrix products only.
@@ -264,6 +263,12 @@ impl Config {
         within("wavenet.kernel", self.wavenet.kernel, 1, 9)?;
         within("wavenet.dilation_cycle", self.wavenet.dilation_cycle, 1, 12)?;
         within("early_every", self.early_every, 0, 32)?;
+        if self.log_scale_limit.is_some_and(|limit| !(0.1..=20.0).contains(&limit)) {
+            return fail("log_scale_limit", "expected 0.1 to 20".into());
+        }
+        if !(1e-4..=1.0).contains(&self.sample_rms) {
+            return fail("sample_rms", format!("expected 0.0001 to 1, got {}", self.sample_rms));
+        }
         if !self.wavenet.causal && self.wavenet.kernel % 2 == 0 {
             return fail("wavenet.kernel", format!("expected an odd kernel, got {}", self.wavenet.kernel));
         }
@@ -275,7 +280,10 @@ impl Config {
             match left.and_then(|left| self.group_samples().checked_sub(left)) {
                 Some(channels) if channels >= 2 && channels % 2 == 0 => {}
                 _ => {
-                    return fail("early_size", format!("too few or an odd number of channels at flow {flow}"));
+                    return fail(
+                        "early_size",
+                        format!("too few or an odd number of channels at flow {flow}"),
+                    );
                 }
             }
         }

@@ -16,7 +16,7 @@ use super::config::{Analysis, Config};
 use super::lapped::Lapped;
 use super::noise::Noise;
 use super::wavenet::{Wavenet, WavenetShape, WavenetState};
-use crate::nn::{Init, Params, square};
+use crate::nn::{Init, Params, ops, square};
 
 /// How the 1×1 convolutions are inverted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,8 +311,8 @@ impl WaveGlow {
     ) -> Result<(Tensor, Tensor)> {
         let out = self.couplings[flow].forward(kept, &conditioned.flows, state)?;
         let (shift, log_scale) = halves(&out)?;
-        let log_scale = match self.config.log_scale_limit() {
-            Some(limit) => log_scale.clamp(-limit, limit)?,
+        let log_scale = match self.config.log_scale_limit {
+            Some(limit) => ops::map(&log_scale, ops::Map::Clamp { low: -limit as f32, high: limit as f32 })?,
             None => log_scale,
         };
         Ok((shift, log_scale))
