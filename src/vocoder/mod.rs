@@ -4,6 +4,7 @@ mod conditioner;
 mod config;
 mod lapped;
 mod noise;
+mod stream;
 mod waveglow;
 mod wavenet;
 
@@ -11,5 +12,6 @@ pub use conditioner::Conditioned;
 pub use config::{Analysis, Conditioner, Config, ConfigError, Prior, WavenetConfig};
 pub use lapped::Lapped;
 pub use noise::Noise;
+pub use stream::{PhraseInput, Stream};
 pub use waveglow::{FlowState, Inversion, Likelihood, WaveGlow};
 pub use wavenet::{Wavenet, WavenetShape, WavenetState};

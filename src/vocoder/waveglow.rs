@@ -183,6 +183,11 @@ impl WaveGlow {
         }
     }
 
+    /// Samples by which synthesis lags behind its vectors: one hop of the lapped transform.
+    pub fn latency_samples(&self) -> usize {
+        if self.lapped.is_some() { self.config.group_samples() } else { 0 }
+    }
+
     /// Vectors `[batch, vectors, group]` to samples `[batch, vectors · group]`; `tail` as in [`Lapped::inverse`].
     ///
     /// # Errors
