@@ -7,8 +7,8 @@ use super::SignalError;
 
 /// Rates outside this range are refused; a rate is otherwise arbitrary.
 pub(super) const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
-/// Half of the transform; the filter passes nearly all of the band (to 95 % of the lower rate's half and more).
-const CHUNK_SAMPLES: usize = 4096;
+/// The filter is about this long, and passes more than 95 % of the lower rate's band.
+const MIN_CHUNK_SAMPLES: usize = 1024;
 
 /// Converts a recording from one sample rate to another, without delay: sample 0 stays at time 0.
 ///
@@ -25,10 +25,14 @@ pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>, S
         return Ok(samples.to_vec());
     }
     let (from, to) = (from_hz as usize, to_hz as usize);
+    // An even number of the smallest exact blocks: the filter's delay, half a block, is then a whole number of samples,
+    // and can be taken away without a shift.
+    let block = from / greatest_common_divisor(from, to);
+    let chunk = block * MIN_CHUNK_SAMPLES.div_ceil(block).next_multiple_of(2);
     let mut resampler = Fft::<f32>::new_custom(
         from,
         to,
-        CHUNK_SAMPLES,
+        chunk,
         /* sub-chunks */ 1,
         /* channels */ 1,
         rubato::WindowFunction::BlackmanHarris2,
@@ -40,6 +44,10 @@ pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>, S
     let output =
         resampler.process_all(&input, samples.len(), None).map_err(|error| fail(error.to_string()))?;
     Ok(output.take_data())
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 #[cfg(test)]
@@ -60,7 +68,7 @@ mod tests {
 
     #[test]
     fn tones_keep_their_shape_and_time() {
-        for from_hz in [16_000, 22_050, 32_000, 44_100, 48_000] {
+        for from_hz in [16_000, 22_050, 32_000, 44_056, 44_100, 48_000, 96_000] {
             let got = resample(&tone(from_hz, 0.5), from_hz, 22_050).unwrap();
             let want = tone(22_050, 0.5);
             assert_eq!(got.len(), want.len(), "{from_hz}");
@@ -71,8 +79,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_the_band_is_removed() {
-        let sine: Vec<f32> =
-            (0..32_000).map(|i| (std::f32::consts::TAU * 13_000.0 / 32_000.0 * i as f32).sin()).collect();
+        let sine: Vec<f32> = (0..32_000)
+            .map(|i| (std::f64::consts::TAU * 13_000.0 / 32_000.0 * f64::from(i)).sin() as f32)
+            .collect();
         let got = resample(&sine, 32_000, 22_050).unwrap();
         let rms = (got[1000..21_000].iter().map(|v| v * v).sum::<f32>() / 20_000.0).sqrt();
         assert!(rms < 1e-4, "{rms}");
