@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod checkpoint;
+pub mod corpus;
 mod error;
 pub mod random;
 pub mod run;
