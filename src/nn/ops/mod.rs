@@ -2,13 +2,17 @@
 //!
 //! Each is one pass over contiguous rows. The gradients are tested by finite differences at batch 3.
 
+mod affine;
 mod depthwise;
 mod gate;
+mod mask;
 mod rows;
 mod unfold;
 
+pub use affine::{Activation, add_bias, layer_norm};
 pub use depthwise::depthwise;
 pub use gate::gated_tanh;
+pub use mask::{DropMask, add_dropped, dropped, keep_rows, row_mask};
 pub use rows::{softmax, standardize};
 pub use unfold::unfold;
 
