@@ -1,0 +1,217 @@
+//! Matrix product, bias and activation in one node of the graph.
+//!
+//! Composed of candle's operations, a linear layer's backward pass spends more time on the sum over rows for the bias,
+//! on transposed copies and on accumulating into fresh zeros than on its two products.
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
+
+use super::{values, vectorized, with_values};
+
+/// What follows a linear layer, element by element.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    Identity,
+    /// `max(0, x)`.
+    Relu,
+    /// `x` where it is positive, this multiple of it elsewhere; the multiple must be positive.
+    LeakyRelu(f32),
+}
+
+impl Activation {
+    /// The slope on the negative side.
+    fn slope(self) -> f32 {
+        match self {
+            Activation::Identity => 1.0,
+            Activation::Relu => 0.0,
+            Activation::LeakyRelu(slope) => slope,
+        }
+    }
+
+    fn compose(self, xs: &Tensor) -> Result<Tensor> {
+        match self {
+            Activation::Identity => Ok(xs.clone()),
+            Activation::Relu => xs.relu(),
+            Activation::LeakyRelu(slope) => xs.relu()? - (xs.neg()?.relu()? * f64::from(slope))?,
+        }
+    }
+}
+
+/// `activation(xs Wᵀ + bias)`: `xs [.., inputs]`, `weight [outputs, inputs]` and `bias [outputs]` to `[.., outputs]`.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn linear(xs: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+    let inputs = xs.dim(D::Minus1)?;
+    let (outputs, expected) = weight.dims2()?;
+    if inputs != expected || bias.dims() != [outputs] {
+        bail!("linear: expected {expected} inputs and {outputs} biases, got {inputs} and {:?}", bias.dims());
+    }
+    let xs = xs.contiguous()?;
+    if super::fused(&xs) {
+        return xs.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Affine(activation));
+    }
+    let rows = xs.elem_count() / inputs.max(1);
+    let ys = xs.reshape((rows, inputs))?.matmul(&weight.t()?)?.broadcast_add(bias)?;
+    let mut shape = xs.dims().to_vec();
+    shape.pop();
+    shape.push(outputs);
+    activation.compose(&ys)?.reshape(shape)
+}
+
+/// `activation(xs + bias)`: `xs [.., width]` and `bias [width]` to the shape of `xs`.
+///
+/// # Errors
+/// The widths differ.
+pub fn add_bias(xs: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+    if bias.dims() != [xs.dim(D::Minus1)?] {
+        bail!("bias: expected a width of {}, got {:?}", xs.dim(D::Minus1)?, bias.dims());
+    }
+    if super::fused(xs) {
+        return xs.contiguous()?.apply_op2(&bias.contiguous()?, AddBias(activation));
+    }
+    activation.compose(&xs.broadcast_add(bias)?)
+}
+
+#[inline(always)]
+fn finish(ys: &mut [f32], bias: &[f32], activation: Activation) {
+    let slope = activation.slope();
+    for row in ys.chunks_exact_mut(bias.len().max(1)) {
+        if activation == Activation::Identity {
+            row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+        } else {
+            for (y, b) in row.iter_mut().zip(bias) {
+                let x = *y + b;
+                *y = if x > 0.0 { x } else { x * slope };
+            }
+        }
+    }
+}
+
+/// Multiplies `grad` by the slope where `ys` is not positive.
+#[inline(always)]
+fn mask(grad: &[f32], ys: &[f32], slope: f32) -> Vec<f32> {
+    grad.iter().zip(ys).map(|(&g, &y)| if y > 0.0 { g } else { g * slope }).collect()
+}
+
+#[inline(always)]
+fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0f32; width];
+    for row in rows.chunks_exact(width.max(1)) {
+        sums.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+    }
+    sums
+}
+
+/// The gradient before the activation, contiguous.
+fn through(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    let grad = grad.contiguous()?;
+    if activation == Activation::Identity {
+        return Ok(grad);
+    }
+    let slope = activation.slope();
+    let masked = with_values("activation", &grad, |grad| {
+        with_values("activation", ys, |ys| vectorized(|| mask(grad, ys, slope)))
+    })??;
+    Tensor::from_vec(masked, grad.shape(), grad.device())
+}
+
+fn bias_gradient(grad: &Tensor, width: usize) -> Result<Tensor> {
+    let sums = with_values("bias", grad, |grad| vectorized(|| sum_rows(grad, width)))?;
+    Tensor::from_vec(sums, width, grad.device())
+}
+
+struct Affine(Activation);
+
+impl CustomOp3 for Affine {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+        s3: &CpuStorage,
+        l3: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let bias = values(self.name(), s3, l3)?;
+        let (outputs, inputs) = l2.shape().dims2()?;
+        let rows = l1.shape().elem_count() / inputs.max(1);
+        let left = Layout::contiguous_with_offset((rows, inputs), l1.start_offset());
+        let right = l2.transpose(0, 1)?;
+        let mut product = s1.matmul(s2, (1, rows, outputs, inputs), &left, &right)?;
+        if let CpuStorage::F32(ys) = &mut product {
+            vectorized(|| finish(ys, bias, self.0));
+        }
+        let mut shape = l1.dims().to_vec();
+        shape.pop();
+        shape.push(outputs);
+        Ok((product, Shape::from(shape)))
+    }
+
+    fn bwd(
+        &self,
+        xs: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        ys: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (outputs, inputs) = weight.dims2()?;
+        let grad = through(self.0, ys, grad)?.reshape(((), outputs))?;
+        // Inputs and weights outside the graph (data, frozen layers) need no product.
+        let dx = match xs.track_op() {
+            true => Some(grad.matmul(&weight.detach())?.reshape(xs.shape())?),
+            false => None,
+        };
+        let dw = match weight.track_op() {
+            true => Some(grad.t()?.matmul(&xs.detach().reshape(((), inputs))?)?),
+            false => None,
+        };
+        let db = match bias.track_op() {
+            true => Some(bias_gradient(&grad, outputs)?),
+            false => None,
+        };
+        Ok((dx, dw, db))
+    }
+}
+
+struct AddBias(Activation);
+
+impl CustomOp2 for AddBias {
+    fn name(&self) -> &'static str {
+        "add-bias"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (mut ys, bias) = (values(self.name(), s1, l1)?.to_vec(), values(self.name(), s2, l2)?);
+        vectorized(|| finish(&mut ys, bias, self.0));
+        Ok((CpuStorage::F32(ys), l1.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        _xs: &Tensor,
+        bias: &Tensor,
+        ys: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let grad = through(self.0, ys, grad)?;
+        let db = match bias.track_op() {
+            true => Some(bias_gradient(&grad, bias.elem_count())?),
+            false => None,
+        };
+        Ok((Some(grad), db))
+    }
+}
