@@ -3,7 +3,7 @@
 //! The fused f32 passes are compared in addition with the compositions used on other devices, run in f64.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use fastglow::nn::{Activation, Conv1dConfig, Padding, ops, square};
+use fastglow::nn::{Conv1dConfig, Padding, ops, ops::Map, square};
 
 const DEVICE: Device = Device::Cpu;
 
@@ -153,28 +153,45 @@ fn depthwise() {
     }
 }
 
-/// Moves values away from the kink of a rectifier, where differences are meaningless.
-fn off_zero(xs: &Tensor) -> Tensor {
-    let moved = values(xs).iter().map(|&x| (x + 0.1 * x.signum()) as f32).collect::<Vec<_>>();
+const MAPS: [Option<Map>; 4] =
+    [None, Some(Map::RELU), Some(Map::LeakyRelu { slope: 0.1 }), Some(Map::Clamp { low: -0.8, high: 0.6 })];
+
+#[test]
+fn map() {
+    for map in MAPS.into_iter().flatten() {
+        check_both("map", &[off_kinks(&noise(&[3, 4, 6], 1))], |t| ops::map(&t[0], map));
+    }
+    for wrong in [
+        Map::LeakyRelu { slope: -0.1 },
+        Map::Clamp { low: 1.0, high: 0.0 },
+        Map::Clamp { low: f32::NAN, high: 0.0 },
+    ] {
+        assert!(ops::map(&noise(&[2], 1), wrong).is_err(), "{wrong:?}");
+    }
+}
+
+/// Puts values on ±0.1, ±0.3, …, away from the kinks of [`MAPS`], where differences are meaningless.
+fn off_kinks(xs: &Tensor) -> Tensor {
+    let moved = values(xs).iter().map(|&x| ((x * 5.0).floor() as f32 + 0.5) / 5.0).collect::<Vec<_>>();
     Tensor::from_vec(moved, xs.shape(), &DEVICE).unwrap()
 }
 
 #[test]
 fn add_bias() {
-    for activation in [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)] {
-        let inputs = [off_zero(&noise(&[3, 4, 6], 1)), noise(&[6], 2).affine(0.05, 0.0).unwrap()];
-        check_both("bias", &inputs, |t| ops::add_bias(&t[0], &t[1], activation));
+    for then in MAPS {
+        let inputs = [off_kinks(&noise(&[3, 4, 6], 1)), noise(&[6], 2).affine(0.05, 0.0).unwrap()];
+        check_both("bias", &inputs, |t| ops::add_bias(&t[0], &t[1], then));
     }
 }
 
 #[test]
 fn linear() {
-    for activation in [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)] {
-        // Integers, so that no sum lies within a step of zero.
+    for then in MAPS {
+        // Integers, so that no sum lies within a step of a kink.
         let xs = noise(&[3, 4, 2], 1).affine(3.0, 0.0).unwrap().round().unwrap();
         let weight = noise(&[6, 2], 2).affine(3.0, 0.0).unwrap().round().unwrap();
         let bias = (Tensor::zeros(6, DType::F32, &DEVICE).unwrap() + 0.5).unwrap();
-        check_both("linear", &[xs, weight, bias], |t| ops::linear(&t[0], &t[1], &t[2], activation));
+        check_both("linear", &[xs, weight, bias], |t| ops::linear(&t[0], &t[1], &t[2], then));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Matrix product, bias and activation in one node of the graph.
+//! Matrix product, bias and an element-wise function in one node of the graph.
 //!
 //! Composed of candle's operations, a linear layer's backward pass spends more time on the sum over rows for the bias,
 //! on transposed copies and on accumulating into fresh zeros than on its two products.
@@ -6,44 +6,14 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
-use super::{values, vectorized, with_values};
+use super::map::MapGradient;
+use super::{Map, values, vectorized, with_values};
 
-/// What follows a linear layer, element by element.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Activation {
-    /// Nothing.
-    #[default]
-    Identity,
-    /// `max(0, x)`.
-    Relu,
-    /// `x` where it is positive, this multiple of it elsewhere; the multiple must be positive.
-    LeakyRelu(f32),
-}
-
-impl Activation {
-    /// The slope on the negative side.
-    fn slope(self) -> f32 {
-        match self {
-            Activation::Identity => 1.0,
-            Activation::Relu => 0.0,
-            Activation::LeakyRelu(slope) => slope,
-        }
-    }
-
-    fn compose(self, xs: &Tensor) -> Result<Tensor> {
-        match self {
-            Activation::Identity => Ok(xs.clone()),
-            Activation::Relu => xs.relu(),
-            Activation::LeakyRelu(slope) => xs.relu()? - (xs.neg()?.relu()? * f64::from(slope))?,
-        }
-    }
-}
-
-/// `activation(xs Wᵀ + bias)`: `xs [.., inputs]`, `weight [outputs, inputs]` and `bias [outputs]` to `[.., outputs]`.
+/// `xs Wᵀ + bias`, then `then`: `xs [.., inputs]`, `weight [outputs, inputs]`, `bias [outputs]` to `[.., outputs]`.
 ///
 /// # Errors
 /// The shapes do not fit.
-pub fn linear(xs: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+pub fn linear(xs: &Tensor, weight: &Tensor, bias: &Tensor, then: Option<Map>) -> Result<Tensor> {
     let inputs = xs.dim(D::Minus1)?;
     let (outputs, expected) = weight.dims2()?;
     if inputs != expected || bias.dims() != [outputs] {
@@ -51,49 +21,45 @@ pub fn linear(xs: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activatio
     }
     let xs = xs.contiguous()?;
     if super::fused(&xs) {
-        return xs.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Affine(activation));
+        return xs.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Affine(then));
     }
     let rows = xs.elem_count() / inputs.max(1);
     let ys = xs.reshape((rows, inputs))?.matmul(&weight.t()?)?.broadcast_add(bias)?;
     let mut shape = xs.dims().to_vec();
     shape.pop();
     shape.push(outputs);
-    activation.compose(&ys)?.reshape(shape)
+    compose(ys, then)?.reshape(shape)
 }
 
-/// `activation(xs + bias)`: `xs [.., width]` and `bias [width]` to the shape of `xs`.
+/// `xs + bias`, then `then`: `xs [.., width]` and `bias [width]` to the shape of `xs`.
 ///
 /// # Errors
 /// The widths differ.
-pub fn add_bias(xs: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+pub fn add_bias(xs: &Tensor, bias: &Tensor, then: Option<Map>) -> Result<Tensor> {
     if bias.dims() != [xs.dim(D::Minus1)?] {
         bail!("bias: expected a width of {}, got {:?}", xs.dim(D::Minus1)?, bias.dims());
     }
     if super::fused(xs) {
-        return xs.contiguous()?.apply_op2(&bias.contiguous()?, AddBias(activation));
+        return xs.contiguous()?.apply_op2(&bias.contiguous()?, AddBias(then));
     }
-    activation.compose(&xs.broadcast_add(bias)?)
+    compose(xs.broadcast_add(bias)?, then)
+}
+
+fn compose(xs: Tensor, then: Option<Map>) -> Result<Tensor> {
+    match then {
+        Some(map) => map.compose(&xs),
+        None => Ok(xs),
+    }
 }
 
 #[inline(always)]
-fn finish(ys: &mut [f32], bias: &[f32], activation: Activation) {
-    let slope = activation.slope();
+fn finish(ys: &mut [f32], bias: &[f32], then: Option<Map>) {
     for row in ys.chunks_exact_mut(bias.len().max(1)) {
-        if activation == Activation::Identity {
-            row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-        } else {
-            for (y, b) in row.iter_mut().zip(bias) {
-                let x = *y + b;
-                *y = if x > 0.0 { x } else { x * slope };
-            }
+        row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+        if let Some(map) = then {
+            map.apply(row);
         }
     }
-}
-
-/// Multiplies `grad` by the slope where `ys` is not positive.
-#[inline(always)]
-fn mask(grad: &[f32], ys: &[f32], slope: f32) -> Vec<f32> {
-    grad.iter().zip(ys).map(|(&g, &y)| if y > 0.0 { g } else { g * slope }).collect()
 }
 
 #[inline(always)]
@@ -105,17 +71,13 @@ fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
     sums
 }
 
-/// The gradient before the activation, contiguous.
-fn through(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+/// The gradient before `then`, contiguous; `ys` are the results after it.
+fn through(then: Option<Map>, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let grad = grad.contiguous()?;
-    if activation == Activation::Identity {
-        return Ok(grad);
+    match then {
+        Some(map) => ys.apply_op2_no_bwd(&grad, &MapGradient(map)),
+        None => Ok(grad),
     }
-    let slope = activation.slope();
-    let masked = with_values("activation", &grad, |grad| {
-        with_values("activation", ys, |ys| vectorized(|| mask(grad, ys, slope)))
-    })??;
-    Tensor::from_vec(masked, grad.shape(), grad.device())
 }
 
 fn bias_gradient(grad: &Tensor, width: usize) -> Result<Tensor> {
@@ -123,7 +85,7 @@ fn bias_gradient(grad: &Tensor, width: usize) -> Result<Tensor> {
     Tensor::from_vec(sums, width, grad.device())
 }
 
-struct Affine(Activation);
+struct Affine(Option<Map>);
 
 impl CustomOp3 for Affine {
     fn name(&self) -> &'static str {
@@ -181,7 +143,7 @@ impl CustomOp3 for Affine {
     }
 }
 
-struct AddBias(Activation);
+struct AddBias(Option<Map>);
 
 impl CustomOp2 for AddBias {
     fn name(&self) -> &'static str {

@@ -6,13 +6,15 @@ mod depthwise;
 mod gate;
 mod layer_norm;
 mod linear;
+mod map;
 mod rows;
 mod unfold;
 
 pub use depthwise::depthwise;
 pub use gate::gated_tanh;
 pub use layer_norm::layer_norm;
-pub use linear::{Activation, add_bias, linear};
+pub use linear::{add_bias, linear};
+pub use map::{Map, map};
 pub use rows::{softmax, standardize};
 pub use unfold::unfold;
 
