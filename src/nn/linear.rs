@@ -3,7 +3,7 @@
 use candle_core::quantized::QMatMul;
 use candle_core::{D, Module, Result, Tensor};
 
-use super::ops::{self, Activation};
+use super::ops::{self, Map};
 use super::{Init, Params};
 
 /// A matrix `[outputs, inputs]` in the precision in which the voice stores it.
@@ -33,7 +33,7 @@ impl Weight {
 #[derive(Clone)]
 pub struct Linear {
     weight: Weight,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
@@ -51,12 +51,12 @@ impl Linear {
     /// As [`Linear::new`].
     pub fn with_init(inputs: usize, outputs: usize, init: Init, params: &Params) -> Result<Self> {
         let weight = params.weight("weight", outputs, inputs, init)?;
-        let bias = params.tensor("bias", outputs, Init::Zeros)?;
+        let bias = Some(params.tensor("bias", outputs, Init::Zeros)?);
         Ok(Self { weight, bias })
     }
 
     /// A layer of given parts: `weight [outputs, inputs]`, `bias [outputs]`.
-    pub fn from_parts(weight: Weight, bias: Tensor) -> Self {
+    pub fn from_parts(weight: Weight, bias: Option<Tensor>) -> Self {
         Self { weight, bias }
     }
 
@@ -65,23 +65,33 @@ impl Linear {
     /// # Errors
     /// The last dimension is not `inputs`.
     pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        self.forward_then(Activation::Identity, xs)
+        self.apply(xs, None)
     }
 
-    /// As [`Linear::forward`], followed by `activation` in the same pass.
+    /// As [`Linear::forward`], then `map`, in the same pass.
     ///
     /// # Errors
     /// As [`Linear::forward`].
-    pub fn forward_then(&self, activation: Activation, xs: &Tensor) -> Result<Tensor> {
+    pub fn forward_then(&self, xs: &Tensor, map: Map) -> Result<Tensor> {
+        self.apply(xs, Some(map))
+    }
+
+    fn apply(&self, xs: &Tensor, then: Option<Map>) -> Result<Tensor> {
+        if let (Weight::Float(weight), Some(bias)) = (&self.weight, &self.bias) {
+            return ops::linear(xs, weight, bias, then);
+        }
         let mut shape = xs.dims().to_vec();
         let inputs = xs.dim(D::Minus1)?;
         let rows = xs.elem_count() / inputs.max(1);
         let ys = self.weight.matmul(&xs.contiguous()?.reshape((rows, inputs))?)?;
-        let ys = ops::add_bias(&ys, &self.bias, activation)?;
-        if let Some(last) = shape.last_mut() {
-            *last = ys.dim(1)?;
+        shape.pop();
+        shape.push(ys.dim(1)?);
+        match (&self.bias, then) {
+            (Some(bias), _) => ops::add_bias(&ys, bias, then)?,
+            (None, Some(map)) => ops::map(&ys, map)?,
+            (None, None) => ys,
         }
-        ys.reshape(shape)
+        .reshape(shape)
     }
 }
 

@@ -18,5 +18,4 @@ pub mod square;
 pub use conv::{Conv1d, Conv1dConfig, DepthwiseConv1d, Padding};
 pub use linear::{Embedding, Linear, Weight};
 pub use norm::LayerNorm;
-pub use ops::Activation;
 pub use params::{Init, Params};
