@@ -1,3 +1,4 @@
 //! train
 
 pub mod corpus;
+pub mod features;
