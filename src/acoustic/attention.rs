@@ -6,7 +6,8 @@ use std::sync::Arc;
 use candle_core::{Device, Result, Tensor};
 
 use super::{Dropout, Layout};
-use crate::nn::{Activation, Conv1d, Conv1dConfig, LayerNorm, Linear, Padding as Edge, Params, ops};
+use crate::nn::ops::{self, Map};
+use crate::nn::{Conv1d, Conv1dConfig, LayerNorm, Linear, Padding as Edge, Params};
 
 /// Which rows of a padded batch are real.
 #[derive(Debug, Clone)]
@@ -146,7 +147,7 @@ impl FftBlock {
         let ys = self.attention.forward(xs, padding)?;
         let xs = self.attention_norm.forward(&ops::add_dropped(xs, &ys, dropout.mask())?)?;
         let xs = padding.clear(&xs)?;
-        let ys = self.contract.forward(&self.expand.forward_then(Activation::Relu, &xs)?)?;
+        let ys = self.contract.forward(&self.expand.forward_then(&xs, Map::RELU)?)?;
         let xs = self.feed_norm.forward(&ops::add_dropped(&xs, &ys, dropout.mask())?)?;
         padding.clear(&xs)
     }

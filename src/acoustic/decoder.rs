@@ -5,7 +5,8 @@ use candle_core::{Result, Tensor};
 use super::attention::FftSizes;
 use super::tokens::positions;
 use super::{Config, Dropout, FftBlock, Layout, Padding};
-use crate::nn::{Activation, DepthwiseConv1d, LayerNorm, Linear, Params, ops};
+use crate::nn::ops::{self, Map};
+use crate::nn::{DepthwiseConv1d, LayerNorm, Linear, Params};
 
 /// Depthwise convolution, norm, and a feed-forward of two layers, added to the input: ConvNeXt in one dimension
 /// ([Liu et al. 2022](https://arxiv.org/abs/2201.03545)), with ReLU.
@@ -29,7 +30,7 @@ impl ConvBlock {
 
     fn forward(&self, xs: &Tensor, padding: &Padding, dropout: &Dropout) -> Result<Tensor> {
         let ys = self.norm.forward(&self.depthwise.forward(&padding.clear(xs)?)?)?;
-        let ys = self.contract.forward(&self.expand.forward_then(Activation::Relu, &ys)?)?;
+        let ys = self.contract.forward(&self.expand.forward_then(&ys, Map::RELU)?)?;
         ops::add_dropped(xs, &ys, dropout.mask())
     }
 }

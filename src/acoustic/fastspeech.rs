@@ -51,11 +51,6 @@ impl Statistics {
     const NAMES: [&'static str; 4] =
         ["statistics.mel_mean", "statistics.mel_std", "statistics.variance_mean", "statistics.variance_std"];
 
-    /// Whether a tensor of this name, as in [`Params::vars`], is a statistic, which training leaves as it is.
-    pub fn is_one(name: &str) -> bool {
-        Self::NAMES.iter().any(|statistic| name.ends_with(statistic))
-    }
-
     /// The tensors that [`Params::trainable`] is to start from.
     ///
     /// # Errors
@@ -71,7 +66,7 @@ impl Statistics {
 
     fn read(mels: usize, params: &Params) -> Result<Self> {
         let read = |name: &str, count: usize, init: Init| {
-            params.tensor(name, count, init)?.to_device(&Device::Cpu)?.to_vec1::<f32>()
+            params.constant(name, count, init)?.to_device(&Device::Cpu)?.to_vec1::<f32>()
         };
         let three = |values: Vec<f32>| std::array::from_fn(|i| values.get(i).copied().unwrap_or(0.0));
         Ok(Self {

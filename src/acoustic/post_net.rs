@@ -7,7 +7,8 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor, bail};
 
 use super::{Dropout, PostNetPart};
-use crate::nn::{Activation, Conv1d, Conv1dConfig, Linear, Padding as Edge, Params, ops};
+use crate::nn::ops::{self, Map};
+use crate::nn::{Conv1d, Conv1dConfig, Linear, Padding as Edge, Params};
 
 /// Two fully connected layers with ReLU and one with tanh, added to each frame: sharpens what regression smooths.
 pub struct HighBand {
@@ -32,8 +33,7 @@ impl HighBand {
     /// # Errors
     /// Shapes differ.
     pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        let ys =
-            self.second.forward_then(Activation::Relu, &self.first.forward_then(Activation::Relu, xs)?)?;
+        let ys = self.second.forward_then(&self.first.forward_then(xs, Map::RELU)?, Map::RELU)?;
         xs + self.last.forward(&ys)?.tanh()?
     }
 }
@@ -171,7 +171,7 @@ impl Gated {
     /// # Errors
     /// Shapes differ.
     pub fn forward(&self, xs: &Tensor, lengths: &Arc<[usize]>) -> Result<Tensor> {
-        xs + self.expand.forward_then(Activation::Relu, &self.gates(xs, lengths)?)?
+        xs + self.expand.forward_then(&self.gates(xs, lengths)?, Map::RELU)?
     }
 }
 

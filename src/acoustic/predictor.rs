@@ -6,7 +6,8 @@ use candle_core::{Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{Config, CounterNoise, Dropout};
-use crate::nn::{Activation, Conv1d, Conv1dConfig, LayerNorm, Linear, Padding as Edge, Params, ops};
+use crate::nn::ops::{self, Map};
+use crate::nn::{Conv1d, Conv1dConfig, LayerNorm, Linear, Padding as Edge, Params};
 
 /// Convolution, ReLU and layer norm, several times, then a linear layer.
 pub(super) struct Predictor {
@@ -56,7 +57,7 @@ impl Predictor {
                 (Some(duration), Some(durations)) if i == 0 => {
                     (conv.forward(&xs)? + duration.forward(durations)?)?.relu()?
                 }
-                _ => conv.forward_then(Activation::Relu, &xs)?,
+                _ => conv.forward_then(&xs, Map::RELU)?,
             };
             xs = ops::dropped(&norm.forward(&ys)?, dropout.mask())?;
         }

@@ -6,8 +6,8 @@ mod depthwise;
 mod gate;
 mod layer_norm;
 mod linear;
-mod mask;
 mod map;
+mod mask;
 mod rows;
 mod unfold;
 
@@ -15,8 +15,8 @@ pub use depthwise::depthwise;
 pub use gate::gated_tanh;
 pub use layer_norm::layer_norm;
 pub use linear::{add_bias, linear};
-pub use mask::{DropMask, add_dropped, dropped, keep_rows, row_mask};
 pub use map::{Map, map};
+pub use mask::{DropMask, add_dropped, dropped, keep_rows, row_mask};
 pub use rows::{softmax, standardize};
 pub use unfold::unfold;
 

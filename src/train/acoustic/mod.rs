@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Result, Tensor};
 
+use super::features::Utterance;
 use super::task::{BatchLoss, Task};
 use crate::acoustic::{Config, Dropout, Error, FastSpeech, Layout, Statistics, VARIANCES, token_variances};
 use crate::nn::{Params, ops};
@@ -29,6 +30,19 @@ pub struct Example {
     pub log_f0: Vec<f32>,
     /// Voicing of each frame, 0 to 1.
     pub voicing: Vec<f32>,
+}
+
+impl From<Utterance> for Example {
+    /// Keeps the tracks and lets the waveforms go.
+    fn from(utterance: Utterance) -> Self {
+        Self {
+            phones: utterance.timed.phones,
+            durations_frames: utterance.timed.durations_frames,
+            mel: utterance.mel,
+            log_f0: utterance.log_f0,
+            voicing: utterance.voicing,
+        }
+    }
 }
 
 /// How an [`AcousticTask`] trains.
