@@ -1,5 +1,6 @@
 //! Making a voice: corpus, features, and the training loop with its two tasks.
 
+pub mod acoustic;
 pub mod adam;
 pub mod checkpoint;
 pub mod corpus;
