@@ -7,6 +7,7 @@ mod gate;
 mod layer_norm;
 mod linear;
 mod map;
+mod mask;
 mod rows;
 mod unfold;
 
@@ -15,6 +16,7 @@ pub use gate::gated_tanh;
 pub use layer_norm::layer_norm;
 pub use linear::{add_bias, linear};
 pub use map::{Map, map};
+pub use mask::{DropMask, add_dropped, dropped, keep_rows, row_mask};
 pub use rows::{softmax, standardize};
 pub use unfold::unfold;
 
