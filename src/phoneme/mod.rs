@@ -2,9 +2,15 @@
 //!
 //! A native voice reads ARPAbet with stress, pauses by punctuation, and two prosodic positions per phone.
 
+#[cfg(feature = "train")]
+mod compile;
+mod lexicon;
 mod symbol;
 
-pub use symbol::{Pause, SYMBOL_COUNT, Stress, Symbol};
+#[cfg(feature = "train")]
+pub use compile::{DictionaryError, compile_lexicon};
+pub use lexicon::Lexicon;
+pub use symbol::{Pause, SYMBOL_COUNT, SYMBOL_FINGERPRINT, Stress, Symbol};
 
 /// Where a phone stands in its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
