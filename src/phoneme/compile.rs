@@ -65,9 +65,10 @@ pub(super) fn parse_dictionary(text: &str) -> Result<Vec<DictionaryEntry>, Dicti
             .split_whitespace()
             .map(|name| Symbol::parse(name).filter(|symbol| symbol.pause().is_none()))
             .collect();
-        let phones = phones
-            .filter(|phones| !phones.is_empty())
-            .ok_or_else(|| DictionaryError::Phone { line: index + 1, found: pronunciation.trim().to_owned() })?;
+        let phones = phones.filter(|phones| !phones.is_empty()).ok_or_else(|| DictionaryError::Phone {
+            line: index + 1,
+            found: pronunciation.trim().to_owned(),
+        })?;
         entries.push(DictionaryEntry { word: word.to_owned(), first, phones });
     }
     Ok(entries)
@@ -151,7 +152,10 @@ mod tests {
         let error = compile_lexicon("able EY1 B AH0 L\nbaker B EY1 K QQ\n").unwrap_err();
         assert_eq!(error, DictionaryError::Phone { line: 2, found: "B EY1 K QQ".into() });
         assert_eq!(compile_lexicon("able").unwrap_err(), DictionaryError::Empty);
-        assert_eq!(compile_lexicon("stop .").unwrap_err().to_string().split(':').next(), Some("dictionary line 1"));
+        assert_eq!(
+            compile_lexicon("stop .").unwrap_err().to_string().split(':').next(),
+            Some("dictionary line 1")
+        );
     }
 
     #[test]

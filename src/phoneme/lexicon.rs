@@ -20,7 +20,8 @@ pub(super) const HEADER_BYTES: usize = 20;
 
 const DATA: &[u8] = include_bytes!("data/english.lex");
 // A stale file must not build: its ids would mean other phones. An empty one may, to build the compiler that makes it.
-const _: () = assert!(DATA.is_empty() || is_current(DATA), "data/english.lex: empty it, then compile it again");
+const _: () =
+    assert!(DATA.is_empty() || is_current(DATA), "data/english.lex: empty it, then compile it again");
 
 /// True if the header is ours and the ids mean what this build's symbol table says.
 const fn is_current(data: &[u8]) -> bool {
