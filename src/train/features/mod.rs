@@ -391,3 +391,6 @@ fn corpus_files(corpus_directory: &Path) -> Result<Vec<(usize, PathBuf)>, Featur
 pub fn load_features(directory: &Path, split: Split) -> Result<Vec<Utterance>, FeatureError> {
     FeatureReader::open(&directory.join(split.file_name()))?.collect()
 }
+
+#[cfg(test)]
+mod tests;
