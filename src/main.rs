@@ -1,1 +1,3 @@
+//! The `fastglow` program.
+
 fn main() {}

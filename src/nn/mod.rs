@@ -1,1 +1,21 @@
-//! nn
+//! Layers: thin, over candle, channels last.
+//!
+//! Every sequence is `[batch, time, channels]`, so that a convolution is a copy of shifted rows and one matrix product,
+//! a streaming state is a few rows, and a quantised weight `[out, in × taps]` serves float and integer kernels alike.
+//! Candle's own `conv1d`, `LayerNorm` and last-dimension softmax are not used: they compute or differentiate wrongly
+//! for some layouts and batch sizes.
+//!
+//! Element-wise work that candle would spread over many buffers is one fused operation with its own gradient on the
+//! CPU ([`ops`]); on other devices the same function is composed of candle's operations.
+
+mod conv;
+mod linear;
+mod norm;
+pub mod ops;
+mod params;
+pub mod square;
+
+pub use conv::{Conv1d, Conv1dConfig, DepthwiseConv1d, Padding};
+pub use linear::{Embedding, Linear, Weight};
+pub use norm::LayerNorm;
+pub use params::{Init, Params};

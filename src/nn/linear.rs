@@ -1,0 +1,107 @@
+//! Matrix products: weights in any precision, linear layers, embeddings.
+
+use candle_core::quantized::QMatMul;
+use candle_core::{D, Module, Result, Tensor};
+
+use super::{Init, Params};
+
+/// A matrix `[outputs, inputs]` in the precision in which the voice stores it.
+#[derive(Clone)]
+pub enum Weight {
+    /// f32, contiguous.
+    Float(Tensor),
+    /// Q8_0, Q4K and the other block formats.
+    Quantized(QMatMul),
+}
+
+impl Weight {
+    /// `xs [rows, inputs]` to `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// The inner dimensions differ.
+    pub fn matmul(&self, xs: &Tensor) -> Result<Tensor> {
+        match self {
+            // Two dimensions: candle's product of a transposed view is only wrong for batches of matrices.
+            Weight::Float(weight) => xs.matmul(&weight.t()?),
+            Weight::Quantized(weight) => weight.forward(xs),
+        }
+    }
+}
+
+/// `y = x Wᵀ + b` over the last dimension.
+#[derive(Clone)]
+pub struct Linear {
+    weight: Weight,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Takes `weight [outputs, inputs]` and `bias [outputs]`.
+    ///
+    /// # Errors
+    /// A stored tensor is missing or has another shape.
+    pub fn new(inputs: usize, outputs: usize, params: &Params) -> Result<Self> {
+        Self::with_init(inputs, outputs, Init::fan_in(inputs), params)
+    }
+
+    /// As [`Linear::new`], with a start of its own for the weight; the bias starts at zero.
+    ///
+    /// # Errors
+    /// As [`Linear::new`].
+    pub fn with_init(inputs: usize, outputs: usize, init: Init, params: &Params) -> Result<Self> {
+        let weight = params.weight("weight", outputs, inputs, init)?;
+        let bias = Some(params.tensor("bias", outputs, Init::Zeros)?);
+        Ok(Self { weight, bias })
+    }
+
+    /// A layer of given parts: `weight [outputs, inputs]`, `bias [outputs]`.
+    pub fn from_parts(weight: Weight, bias: Option<Tensor>) -> Self {
+        Self { weight, bias }
+    }
+
+    /// `[.., inputs]` to `[.., outputs]`.
+    ///
+    /// # Errors
+    /// The last dimension is not `inputs`.
+    pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let mut shape = xs.dims().to_vec();
+        let inputs = xs.dim(D::Minus1)?;
+        let rows = xs.elem_count() / inputs.max(1);
+        let ys = self.weight.matmul(&xs.contiguous()?.reshape((rows, inputs))?)?;
+        let ys = match &self.bias {
+            Some(bias) => ys.broadcast_add(bias)?,
+            None => ys,
+        };
+        if let Some(last) = shape.last_mut() {
+            *last = ys.dim(1)?;
+        }
+        ys.reshape(shape)
+    }
+}
+
+/// A table of vectors.
+#[derive(Clone)]
+pub struct Embedding {
+    table: Tensor,
+}
+
+impl Embedding {
+    /// Takes `weight [rows, width]`.
+    ///
+    /// # Errors
+    /// A stored tensor is missing or has another shape.
+    pub fn new(rows: usize, width: usize, params: &Params) -> Result<Self> {
+        let deviation = 1.0 / (width.max(1) as f32).sqrt();
+        Ok(Self { table: params.tensor("weight", (rows, width), Init::Normal(deviation))? })
+    }
+
+    /// `ids` (u32, any shape) to `[.., width]`.
+    ///
+    /// # Errors
+    /// An id is outside the table.
+    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        let mut shape = ids.dims().to_vec();
+        shape.push(self.table.dim(1)?);
+        self.table.index_select(&ids.flatten_all()?, 0)?.reshape(shape)
+    }
+}

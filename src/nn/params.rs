@@ -1,0 +1,265 @@
+//! Where a model's tensors come from: fresh and trainable, or stored (float or quantised).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use candle_core::quantized::{QMatMul, QTensor};
+use candle_core::{Device, Result, Shape, Tensor, Var, bail};
+
+use super::Weight;
+
+/// How a fresh parameter starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// All zeros.
+    Zeros,
+    /// All ones.
+    Ones,
+    /// Uniform in ± the bound.
+    Uniform(f32),
+    /// Normal with this standard deviation.
+    Normal(f32),
+    /// A square permutation that puts even channels before odd ones.
+    EvenBeforeOdd,
+    /// A square permutation that swaps the halves.
+    SwapHalves,
+}
+
+impl Init {
+    /// The usual start of a weight that sums `inputs` values: uniform in ±1/√inputs.
+    pub fn fan_in(inputs: usize) -> Self {
+        Init::Uniform(1.0 / (inputs.max(1) as f32).sqrt())
+    }
+}
+
+enum Source {
+    /// Variables, made on first use; `preset` holds values that replace the random start.
+    Fresh { vars: Mutex<BTreeMap<String, Var>>, preset: HashMap<String, Tensor>, seed: u64 },
+    /// Stored tensors; `used` finds what a voice holds in vain.
+    Stored { tensors: HashMap<String, Arc<QTensor>>, used: Mutex<BTreeSet<String>> },
+    /// Float tensors, as read from a checkpoint.
+    Float { tensors: HashMap<String, Tensor> },
+}
+
+/// A named tree of parameters; models take what they need by path.
+///
+/// Cloning is cheap and shares the parameters.
+#[derive(Clone)]
+pub struct Params {
+    source: Arc<Source>,
+    prefix: String,
+    device: Device,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A poisoned map is still a map: the panic that poisoned it is reported where it happened.
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Params {
+    /// Trainable parameters. Those named in `preset` start there, the others at random, by `seed` and name alone:
+    /// adding a layer leaves the start of the others unchanged.
+    pub fn trainable(seed: u64, preset: HashMap<String, Tensor>, device: &Device) -> Self {
+        Self::new(Source::Fresh { vars: Mutex::default(), preset, seed }, device)
+    }
+
+    /// Stored parameters, each in the precision in which it was stored.
+    pub fn stored(tensors: HashMap<String, Arc<QTensor>>, device: &Device) -> Self {
+        Self::new(Source::Stored { tensors, used: Mutex::default() }, device)
+    }
+
+    /// Float parameters that are not trained.
+    pub fn float(tensors: HashMap<String, Tensor>, device: &Device) -> Self {
+        Self::new(Source::Float { tensors }, device)
+    }
+
+    fn new(source: Source, device: &Device) -> Self {
+        Self { source: Arc::new(source), prefix: String::new(), device: device.clone() }
+    }
+
+    /// The device on which the parameters live.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The branch called `name`.
+    pub fn pp(&self, name: impl std::fmt::Display) -> Self {
+        Self { prefix: self.path(&name.to_string()), ..self.clone() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
+    }
+
+    /// Whether a stored parameter of this name exists; `false` for fresh ones that nobody asked for yet.
+    pub fn contains(&self, name: &str) -> bool {
+        let path = self.path(name);
+        match self.source.as_ref() {
+            Source::Fresh { vars, preset, .. } => {
+                preset.contains_key(&path) || lock(vars).contains_key(&path)
+            }
+            Source::Stored { tensors, .. } => tensors.contains_key(&path),
+            Source::Float { tensors } => tensors.contains_key(&path),
+        }
+    }
+
+    /// The shape of a stored parameter, if there is one.
+    pub fn shape_of(&self, name: &str) -> Option<Shape> {
+        let path = self.path(name);
+        match self.source.as_ref() {
+            Source::Fresh { vars, preset, .. } => preset
+                .get(&path)
+                .map(|t| t.shape().clone())
+                .or_else(|| lock(vars).get(&path).map(|v| v.shape().clone())),
+            Source::Stored { tensors, .. } => tensors.get(&path).map(|t| t.shape().clone()),
+            Source::Float { tensors } => tensors.get(&path).map(|t| t.shape().clone()),
+        }
+    }
+
+    /// A float tensor of this shape, contiguous.
+    ///
+    /// # Errors
+    /// A stored tensor is missing or has another shape.
+    pub fn tensor(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
+        let (path, shape) = (self.path(name), shape.into());
+        let tensor = match self.source.as_ref() {
+            Source::Fresh { vars, preset, seed } => {
+                let mut vars = lock(vars);
+                if let Some(var) = vars.get(&path) {
+                    var.as_tensor().clone()
+                } else {
+                    let start = match preset.get(&path) {
+                        Some(tensor) => tensor.to_device(&self.device)?.contiguous()?,
+                        None => fresh(*seed, &path, &shape, init)?.to_device(&self.device)?,
+                    };
+                    let var = Var::from_tensor(&start)?;
+                    let tensor = var.as_tensor().clone();
+                    vars.insert(path.clone(), var);
+                    tensor
+                }
+            }
+            Source::Stored { tensors, used } => match tensors.get(&path) {
+                None => bail!("tensor `{path}` is missing"),
+                Some(tensor) => {
+                    lock(used).insert(path.clone());
+                    check_shape(&path, tensor.shape(), &shape)?;
+                    tensor.dequantize(&self.device)?
+                }
+            },
+            Source::Float { tensors } => match tensors.get(&path) {
+                None => bail!("tensor `{path}` is missing"),
+                Some(tensor) => tensor.to_device(&self.device)?.contiguous()?,
+            },
+        };
+        check_shape(&path, tensor.shape(), &shape)?;
+        Ok(tensor)
+    }
+
+    /// A weight `[outputs, inputs]`, in the precision in which it is stored.
+    ///
+    /// # Errors
+    /// As [`Params::tensor`].
+    pub fn weight(&self, name: &str, outputs: usize, inputs: usize, init: Init) -> Result<Weight> {
+        let path = self.path(name);
+        if let Source::Stored { tensors, used } = self.source.as_ref()
+            && let Some(tensor) = tensors.get(&path)
+            && tensor.dtype().block_size() > 1
+        {
+            lock(used).insert(path.clone());
+            check_shape(&path, tensor.shape(), &Shape::from((outputs, inputs)))?;
+            return Ok(Weight::Quantized(QMatMul::from_arc(tensor.clone())?));
+        }
+        Ok(Weight::Float(self.tensor(name, (outputs, inputs), init)?))
+    }
+
+    /// The trainable variables made so far, by path; empty for stored parameters.
+    pub fn vars(&self) -> BTreeMap<String, Var> {
+        match self.source.as_ref() {
+            Source::Fresh { vars, .. } => lock(vars).clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// Stored tensors that no model has asked for.
+    pub fn unused(&self) -> Vec<String> {
+        match self.source.as_ref() {
+            Source::Stored { tensors, used } => {
+                let used = lock(used);
+                let mut rest: Vec<_> = tensors.keys().filter(|k| !used.contains(*k)).cloned().collect();
+                rest.sort();
+                rest
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn check_shape(path: &str, got: &Shape, expected: &Shape) -> Result<()> {
+    if got != expected {
+        bail!("tensor `{path}`: expected shape {:?}, got {:?}", expected.dims(), got.dims());
+    }
+    Ok(())
+}
+
+fn fresh(seed: u64, path: &str, shape: &Shape, init: Init) -> Result<Tensor> {
+    let device = Device::Cpu;
+    let mut random = SplitMix::new(seed ^ fnv1a(path));
+    let count = shape.elem_count();
+    let values: Vec<f32> = match init {
+        Init::Zeros => vec![0.0; count],
+        Init::Ones => vec![1.0; count],
+        Init::Uniform(bound) => (0..count).map(|_| (2.0 * random.unit() - 1.0) * bound).collect(),
+        Init::Normal(deviation) => (0..count).map(|_| random.normal() * deviation).collect(),
+        Init::EvenBeforeOdd => {
+            let half = |n: usize| n.div_ceil(2);
+            permutation(shape, |row, n| if row < half(n) { 2 * row } else { 2 * (row - half(n)) + 1 })?
+        }
+        Init::SwapHalves => permutation(shape, |row, n| (row + n / 2) % n)?,
+    };
+    Tensor::from_vec(values, shape, &device)
+}
+
+/// A matrix whose row `i` is 1 at column `column_of(i, size)`.
+fn permutation(shape: &Shape, column_of: impl Fn(usize, usize) -> usize) -> Result<Vec<f32>> {
+    let (rows, columns) = shape.dims2()?;
+    if rows != columns {
+        bail!("permutation: expected a square matrix, got {rows} × {columns}");
+    }
+    let mut values = vec![0.0; rows * rows];
+    for row in 0..rows {
+        values[row * rows + column_of(row, rows)] = 1.0;
+    }
+    Ok(values)
+}
+
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// SplitMix64: enough for starting values.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In (0, 1).
+    fn unit(&mut self) -> f32 {
+        ((self.next() >> 40) as f32 + 0.5) / (1u64 << 24) as f32
+    }
+
+    /// Box and Muller.
+    fn normal(&mut self) -> f32 {
+        let radius = (-2.0 * self.unit().ln()).sqrt();
+        radius * (std::f32::consts::TAU * self.unit()).cos()
+    }
+}

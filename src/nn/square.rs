@@ -1,0 +1,197 @@
+//! Small square matrices: inverse by LU and by Newton-Schulz, log-determinant, and their gradients.
+
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
+
+use super::ops::values;
+
+/// A matrix factored by LU with partial pivoting, in f64.
+pub struct Lu {
+    size: usize,
+    /// L below the diagonal (unit diagonal implied), U on and above it, row-major.
+    factors: Vec<f64>,
+    /// Row `i` of the factors was row `pivots[i]` of the matrix.
+    pivots: Vec<usize>,
+    sign: f64,
+}
+
+impl Lu {
+    /// Factors a row-major `size × size` matrix.
+    ///
+    /// # Errors
+    /// The matrix is singular, not finite, or not square.
+    pub fn new(size: usize, matrix: &[f32]) -> Result<Self> {
+        if matrix.len() != size * size {
+            bail!("lu: expected {} values, got {}", size * size, matrix.len());
+        }
+        let mut factors: Vec<f64> = matrix.iter().map(|&x| f64::from(x)).collect();
+        let mut pivots: Vec<usize> = (0..size).collect();
+        let mut sign = 1.0;
+        for column in 0..size {
+            let (best, largest) = (column..size)
+                .map(|row| (row, factors[row * size + column].abs()))
+                .fold((column, -1.0), |best, next| if next.1 > best.1 { next } else { best });
+            if !(largest > 1e-300 && largest.is_finite()) {
+                bail!("lu: the matrix is singular at column {column}");
+            }
+            if best != column {
+                pivots.swap(best, column);
+                sign = -sign;
+                for k in 0..size {
+                    factors.swap(best * size + k, column * size + k);
+                }
+            }
+            let (upper, lower) = factors.split_at_mut((column + 1) * size);
+            let pivot_row = &upper[column * size..];
+            let inverse = 1.0 / pivot_row[column];
+            for row in lower.chunks_exact_mut(size) {
+                let factor = row[column] * inverse;
+                row[column] = factor;
+                if factor != 0.0 {
+                    for (x, u) in row[column + 1..].iter_mut().zip(&pivot_row[column + 1..]) {
+                        *x -= factor * u;
+                    }
+                }
+            }
+        }
+        Ok(Self { size, factors, pivots, sign })
+    }
+
+    /// Sign and natural logarithm of the absolute determinant.
+    pub fn sign_log_abs_det(&self) -> (f64, f64) {
+        (0..self.size)
+            .map(|i| self.factors[i * self.size + i])
+            .fold((self.sign, 0.0), |(sign, log), u| (sign * u.signum(), log + u.abs().ln()))
+    }
+
+    /// The inverse, row-major.
+    pub fn inverse(&self) -> Vec<f64> {
+        let n = self.size;
+        let mut x = vec![0f64; n * n];
+        for (row, &pivot) in self.pivots.iter().enumerate() {
+            x[row * n + pivot] = 1.0;
+        }
+        // Whole rows at a time, so that the inner loops run over contiguous memory.
+        for row in 0..n {
+            let (done, rest) = x.split_at_mut(row * n);
+            for k in 0..row {
+                subtract(&mut rest[..n], self.factors[row * n + k], &done[k * n..(k + 1) * n]);
+            }
+        }
+        for row in (0..n).rev() {
+            let (head, done) = x.split_at_mut((row + 1) * n);
+            let target = &mut head[row * n..];
+            for k in row + 1..n {
+                subtract(target, self.factors[row * n + k], &done[(k - row - 1) * n..][..n]);
+            }
+            let scale = 1.0 / self.factors[row * n + row];
+            target.iter_mut().for_each(|v| *v *= scale);
+        }
+        x
+    }
+}
+
+fn subtract(target: &mut [f64], factor: f64, row: &[f64]) {
+    if factor != 0.0 {
+        for (t, r) in target.iter_mut().zip(row) {
+            *t -= factor * r;
+        }
+    }
+}
+
+/// The inverse of `weight [n, n]`, by LU; differentiable.
+///
+/// # Errors
+/// The matrix is singular or not square.
+pub fn inverse(weight: &Tensor) -> Result<Tensor> {
+    on_cpu(weight)?.apply_op1(Inverse)?.to_device(weight.device())
+}
+
+/// `log |det weight|` of `[n, n]` as a scalar; differentiable (its gradient is W⁻ᵀ).
+///
+/// # Errors
+/// The matrix is singular or not square.
+pub fn log_abs_det(weight: &Tensor) -> Result<Tensor> {
+    on_cpu(weight)?.apply_op1(LogAbsDet)?.to_device(weight.device())
+}
+
+/// The inverse of `weight [n, n]` by Newton's iteration in Schulz's form, X ← X(2I − WX), from Wᵀ / (‖W‖₁ ‖W‖∞), which
+/// converges for every regular matrix ([Ben-Israel and Cohen 1966](https://doi.org/10.1137/0703035)).
+///
+/// # Errors
+/// The residual ‖I − WX‖ does not fall below `tolerance` within 100 iterations: the matrix is singular or nearly so.
+pub fn newton_inverse(weight: &Tensor, tolerance: f64) -> Result<Tensor> {
+    let (rows, columns) = weight.dims2()?;
+    if rows != columns {
+        bail!("newton inverse: expected a square matrix, got {rows} × {columns}");
+    }
+    let norm_1 = weight.abs()?.sum(0)?.max(0)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    let norm_inf = weight.abs()?.sum(1)?.max(0)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    let identity = Tensor::eye(rows, weight.dtype(), weight.device())?;
+    let mut x = (weight.t()?.contiguous()? / (norm_1 * norm_inf))?;
+    let mut best = f64::INFINITY;
+    let mut stalled = 0;
+    for _ in 0..100 {
+        let residual = (&identity - weight.matmul(&x)?)?;
+        let size = residual.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?.sqrt();
+        if size < tolerance {
+            return Ok(x);
+        }
+        stalled = if size < best * 0.999_999 { 0 } else { stalled + 1 };
+        best = best.min(size);
+        if !size.is_finite() || stalled > 8 {
+            break;
+        }
+        x = (&x + x.matmul(&residual)?)?;
+    }
+    bail!(
+        "newton inverse: stopped at a residual of {best:.1e}, above {tolerance:.1e}; the matrix is nearly singular"
+    )
+}
+
+fn on_cpu(weight: &Tensor) -> Result<Tensor> {
+    weight.to_device(&Device::Cpu)?.contiguous()
+}
+
+fn factor(op: &str, storage: &CpuStorage, layout: &Layout) -> Result<Lu> {
+    let (rows, columns) = layout.shape().dims2()?;
+    if rows != columns {
+        bail!("{op}: expected a square matrix, got {rows} × {columns}");
+    }
+    Lu::new(rows, values(op, storage, layout)?)
+}
+
+struct Inverse;
+
+impl CustomOp1 for Inverse {
+    fn name(&self) -> &'static str {
+        "inverse"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let inverse = factor(self.name(), storage, layout)?.inverse();
+        Ok((CpuStorage::F32(inverse.into_iter().map(|x| x as f32).collect()), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _arg: &Tensor, inverse: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let transposed = inverse.t()?;
+        Ok(Some(transposed.matmul(&grad.contiguous()?)?.matmul(&transposed)?.neg()?))
+    }
+}
+
+struct LogAbsDet;
+
+impl CustomOp1 for LogAbsDet {
+    fn name(&self) -> &'static str {
+        "log-abs-det"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (_, log) = factor(self.name(), storage, layout)?.sign_log_abs_det();
+        Ok((CpuStorage::F32(vec![log as f32]), Shape::from(())))
+    }
+
+    fn bwd(&self, weight: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let inverse = weight.contiguous()?.apply_op1_no_bwd(&Inverse)?;
+        Ok(Some(inverse.t()?.contiguous()?.broadcast_mul(grad)?))
+    }
+}
