@@ -10,6 +10,9 @@ pub enum Error {
     /// A tensor operation failed: a wrong shape, or the device gave up. A bug or a damaged voice; retrying does not help.
     #[error("compute: {0}")]
     Compute(#[from] candle_core::Error),
+    /// The text has nothing that can be spoken. Another text may work.
+    #[error(transparent)]
+    Text(#[from] crate::text::TextError),
 }
 
 impl Error {
@@ -17,6 +20,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Compute(_) => None,
+            Error::Text(error) => Some(error.hint().to_owned()),
         }
     }
 }
