@@ -334,3 +334,6 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CorpusError> {
     file.persist(path).map_err(|error| CorpusError::io(path)(error.error))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
