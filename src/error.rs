@@ -10,6 +10,9 @@ pub enum Error {
     /// A tensor operation failed: a wrong shape, or the device gave up. A bug or a damaged voice; retrying does not help.
     #[error("compute: {0}")]
     Compute(#[from] candle_core::Error),
+    /// A voice is missing, damaged or cannot be written.
+    #[error(transparent)]
+    Voice(#[from] crate::voice::VoiceError),
 }
 
 impl Error {
@@ -17,6 +20,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Compute(_) => None,
+            Error::Voice(error) => error.hint(),
         }
     }
 }
