@@ -13,6 +13,9 @@ pub enum Error {
     /// A voice is missing, damaged or cannot be written.
     #[error(transparent)]
     Voice(#[from] crate::voice::VoiceError),
+    /// Sound could not be played or written.
+    #[error(transparent)]
+    Audio(#[from] crate::audio::AudioError),
 }
 
 impl Error {
@@ -21,6 +24,7 @@ impl Error {
         match self {
             Error::Compute(_) => None,
             Error::Voice(error) => error.hint(),
+            Error::Audio(error) => error.hint(),
         }
     }
 }
