@@ -98,6 +98,11 @@ impl Conv1d {
         Ok(Self { linear: Linear::from_parts(weight, Some(bias)), config, inputs })
     }
 
+    /// The matrix product inside: the whole of a convolution of one tap.
+    pub fn into_linear(self) -> Linear {
+        self.linear
+    }
+
     /// The shape that was asked for.
     pub fn config(&self) -> &Conv1dConfig {
         &self.config

@@ -19,6 +19,10 @@ pub enum Init {
     Uniform(f32),
     /// Normal with this standard deviation.
     Normal(f32),
+    /// A square permutation that puts even channels before odd ones.
+    EvenBeforeOdd,
+    /// A square permutation that swaps the halves.
+    SwapHalves,
 }
 
 impl Init {
@@ -206,8 +210,26 @@ fn fresh(seed: u64, path: &str, shape: &Shape, init: Init) -> Result<Tensor> {
         Init::Ones => vec![1.0; count],
         Init::Uniform(bound) => (0..count).map(|_| (2.0 * random.unit() - 1.0) * bound).collect(),
         Init::Normal(deviation) => (0..count).map(|_| random.normal() * deviation).collect(),
+        Init::EvenBeforeOdd => {
+            let half = |n: usize| n.div_ceil(2);
+            permutation(shape, |row, n| if row < half(n) { 2 * row } else { 2 * (row - half(n)) + 1 })?
+        }
+        Init::SwapHalves => permutation(shape, |row, n| (row + n / 2) % n)?,
     };
     Tensor::from_vec(values, shape, &device)
+}
+
+/// A matrix whose row `i` is 1 at column `column_of(i, size)`.
+fn permutation(shape: &Shape, column_of: impl Fn(usize, usize) -> usize) -> Result<Vec<f32>> {
+    let (rows, columns) = shape.dims2()?;
+    if rows != columns {
+        bail!("permutation: expected a square matrix, got {rows} × {columns}");
+    }
+    let mut values = vec![0.0; rows * rows];
+    for row in 0..rows {
+        values[row * rows + column_of(row, rows)] = 1.0;
+    }
+    Ok(values)
 }
 
 fn fnv1a(text: &str) -> u64 {

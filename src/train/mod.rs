@@ -1,3 +1,13 @@
 //! Making a voice: corpus, features, and the training loop with its two tasks.
 
+pub mod adam;
+pub mod checkpoint;
+pub mod corpus;
+mod error;
+pub mod random;
+pub mod run;
+pub mod spectral;
 pub mod task;
+pub mod vocoder;
+
+pub use error::TrainError;

@@ -1,1 +1,17 @@
-//! vocoder
+//! Mel becomes sound: WaveGlow in overlapping frames.
+
+mod conditioner;
+mod config;
+mod lapped;
+mod noise;
+mod stream;
+mod waveglow;
+mod wavenet;
+
+pub use conditioner::Conditioned;
+pub use config::{Analysis, Conditioner, Config, ConfigError, Prior, WavenetConfig};
+pub use lapped::Lapped;
+pub use noise::Noise;
+pub use stream::{PhraseInput, Stream};
+pub use waveglow::{FlowState, Inversion, Likelihood, WaveGlow};
+pub use wavenet::{Wavenet, WavenetShape, WavenetState};

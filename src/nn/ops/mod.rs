@@ -4,11 +4,13 @@
 
 mod depthwise;
 mod gate;
+mod map;
 mod rows;
 mod unfold;
 
 pub use depthwise::depthwise;
 pub use gate::gated_tanh;
+pub use map::{Map, map};
 pub use rows::{softmax, standardize};
 pub use unfold::unfold;
 

@@ -1,0 +1,97 @@
+//! What a killed run needs to go on: one safetensors file, replaced atomically.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// Best validation criterion so far, if there was one.
+    pub best: Option<f32>,
+    /// Validations since then.
+    pub stale_validations: u32,
+    /// Seconds of training so far, over all runs.
+    pub seconds: f64,
+    /// The model's configuration as JSON: a checkpoint of another one is refused.
+    pub config: String,
+}
+
+const PROGRESS: &str = "progress";
+
+/// Writes `tensors` and `progress` to `path`, atomically.
+///
+/// # Errors
+/// The disk is full or the folder cannot be written to; the file that was there is untouched.
+pub fn save(
+    path: &Path,
+    mut tensors: HashMap<String, Tensor>,
+    progress: &Progress,
+) -> Result<(), TrainError> {
+    let json = serde_json::to_vec(progress).map_err(|e| TrainError::damaged(path, e))?;
+    let length = json.len();
+    tensors.insert(PROGRESS.into(), Tensor::from_vec(json, length, &Device::Cpu)?);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let file = tempfile::NamedTempFile::new_in(folder).map_err(|e| TrainError::io(path, e))?;
+    candle_core::safetensors::save(&tensors, file.path())?;
+    persist(file, path)
+}
+
+/// Reads a checkpoint.
+///
+/// # Errors
+/// The file is missing, damaged, or not a checkpoint.
+pub fn load(path: &Path) -> Result<(HashMap<String, Tensor>, Progress), TrainError> {
+    let mut tensors =
+        candle_core::safetensors::load(path, &Device::Cpu).map_err(|e| TrainError::damaged(path, e))?;
+    let json = tensors
+        .remove(PROGRESS)
+        .ok_or_else(|| TrainError::damaged(path, "it holds no progress"))?
+        .to_vec1::<u8>()
+        .map_err(|e| TrainError::damaged(path, e))?;
+    let progress = serde_json::from_slice(&json).map_err(|e| TrainError::damaged(path, e))?;
+    Ok((tensors, progress))
+}
+
+/// Writes a whole file, atomically.
+///
+/// # Errors
+/// As [`save`].
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| TrainError::io(path, e))?;
+    file.write_all(bytes).map_err(|e| TrainError::io(path, e))?;
+    persist(file, path)
+}
+
+fn persist(file: tempfile::NamedTempFile, path: &Path) -> Result<(), TrainError> {
+    // Opened anew: the writer above may have replaced or extended the file through its own handle.
+    let synced = std::fs::File::open(file.path()).and_then(|f| f.sync_all());
+    synced.map_err(|e| TrainError::io(path, e))?;
+    file.persist(path).map_err(|e| TrainError::io(path, e.error))?;
+    Ok(())
+}
+
+/// The files of a run in its folder.
+pub(super) struct Files {
+    pub(super) last: PathBuf,
+    pub(super) best: PathBuf,
+    pub(super) log: PathBuf,
+}
+
+impl Files {
+    pub(super) fn new(folder: &Path) -> Self {
+        Self {
+            last: folder.join("last.safetensors"),
+            best: folder.join("best.safetensors"),
+            log: folder.join("log.jsonl"),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The network inside a coupling: gated dilated convolutions with skips (WaveGlow, [Prenger et al. 2018]
+//! (https://arxiv.org/abs/1811.00002), there called WN). One code path: dilated or not, causal or not, by config.
+
+use candle_core::{Result, Tensor};
+
+use super::config::WavenetConfig;
+use crate::nn::{Conv1d, Conv1dConfig, Init, Linear, Padding, Params, Weight, ops};
+
+/// Gated convolutions from half a vector and its conditioning to shift and log-scale.
+pub struct Wavenet {
+    config: WavenetConfig,
+    start: Linear,
+    conditioning: Conditioning,
+    layers: Vec<Conv1d>,
+    res_skip: Vec<Linear>,
+    end: Linear,
+}
+
+/// One product for all layers, as we train it; one per layer, as some published files have it.
+enum Conditioning {
+    Fused(Linear),
+    PerLayer(Vec<Linear>),
+}
+
+/// What the causal convolutions remember.
+pub struct WavenetState {
+    rows: Vec<Tensor>,
+}
+
+/// The sizes around a [`Wavenet`].
+pub struct WavenetShape {
+    /// Channels that come in.
+    pub inputs: usize,
+    /// Channels of the conditioning.
+    pub conditioning: usize,
+    /// Channels that go out.
+    pub outputs: usize,
+}
+
+fn pointwise(inputs: usize, outputs: usize, params: &Params) -> Result<Linear> {
+    // A stored 1×1 convolution may be weight-normed or three-dimensional; `Conv1d` reads both.
+    if params.contains("weight_v") || params.shape_of("weight").is_some_and(|shape| shape.rank() == 3) {
+        return Conv1d::new(inputs, outputs, Conv1dConfig::new(1, Padding::Valid), params)
+            .map(Conv1d::into_linear);
+    }
+    Linear::new(inputs, outputs, params)
+}
+
+impl Wavenet {
+    /// Takes `start`, `cond_layer` (or `cond_layers.{i}`), `in_layers.{i}`, `res_skip_layers.{i}` and `end`.
+    /// `end` starts at zero, so that a new coupling changes nothing.
+    ///
+    /// # Errors
+    /// A stored tensor is missing or has another shape.
+    pub fn new(config: &WavenetConfig, shape: &WavenetShape, params: &Params) -> Result<Self> {
+        let channels = config.channels;
+        let padding = if config.causal { Padding::Causal } else { Padding::Same };
+        let layers = (0..config.layers)
+            .map(|i| {
+                let conv = Conv1dConfig { kernel: config.kernel, dilation: config.dilation(i), padding };
+                Conv1d::new(channels, 2 * channels, conv, &params.pp("in_layers").pp(i))
+            })
+            .collect::<Result<_>>()?;
+        let res_skip = (0..config.layers)
+            .map(|i| {
+                let outputs = if i + 1 < config.layers { 2 * channels } else { channels };
+                pointwise(channels, outputs, &params.pp("res_skip_layers").pp(i))
+            })
+            .collect::<Result<_>>()?;
+        let first = params.pp("cond_layers").pp(0);
+        let conditioning = if first.contains("weight") || first.contains("weight_v") {
+            let layer = |i| pointwise(shape.conditioning, 2 * channels, &params.pp("cond_layers").pp(i));
+            Conditioning::PerLayer((0..config.layers).map(layer).collect::<Result<_>>()?)
+        } else {
+            let outputs = 2 * channels * config.layers;
+            Conditioning::Fused(pointwise(shape.conditioning, outputs, &params.pp("cond_layer"))?)
+        };
+        let end = params.pp("end");
+        let end = if end.shape_of("weight").is_some_and(|shape| shape.rank() == 3) {
+            pointwise(channels, shape.outputs, &end)?
+        } else {
+            let weight: Weight = end.weight("weight", shape.outputs, channels, Init::Zeros)?;
+            Linear::from_parts(weight, Some(end.tensor("bias", shape.outputs, Init::Zeros)?))
+        };
+        Ok(Self {
+            config: *config,
+            start: pointwise(shape.inputs, channels, &params.pp("start"))?,
+            conditioning,
+            layers,
+            res_skip,
+            end,
+        })
+    }
+
+    /// The part of every layer's gate that the conditioning gives: one `[batch, vectors, 2 × channels]` per layer.
+    fn gates(&self, conditioning: &Tensor) -> Result<Vec<Tensor>> {
+        match &self.conditioning {
+            Conditioning::Fused(layer) => layer.forward(conditioning)?.chunk(self.config.layers, 2),
+            Conditioning::PerLayer(layers) => {
+                layers.iter().map(|layer| layer.forward(conditioning)).collect()
+            }
+        }
+    }
+
+    /// `xs [batch, vectors, inputs]` and `conditioning [batch, vectors, channels]` to `[batch, vectors, outputs]`.
+    /// With a state, continues the stream that it describes and moves it on.
+    ///
+    /// # Errors
+    /// Shapes differ, or a state is given and the convolutions are not causal.
+    pub fn forward(
+        &self,
+        xs: &Tensor,
+        conditioning: &Tensor,
+        mut state: Option<&mut WavenetState>,
+    ) -> Result<Tensor> {
+        let channels = self.config.channels;
+        let gates = self.gates(conditioning)?;
+        let mut xs = self.start.forward(xs)?;
+        let mut skip: Option<Tensor> = None;
+        for (i, (layer, gate)) in self.layers.iter().zip(&gates).enumerate() {
+            let inner = match state.as_deref_mut() {
+                Some(state) => layer.step(&xs, &mut state.rows[i])?,
+                None => layer.forward(&xs)?,
+            };
+            let acts = ops::gated_tanh(&(inner + gate)?)?;
+            let out = self.res_skip[i].forward(&acts)?;
+            let to_skip = if i + 1 < self.layers.len() {
+                xs = (xs + out.narrow(2, 0, channels)?)?;
+                out.narrow(2, channels, channels)?
+            } else {
+                out
+            };
+            skip = Some(match skip {
+                Some(skip) => (skip + to_skip)?,
+                None => to_skip,
+            });
+        }
+        match skip {
+            Some(skip) => self.end.forward(&skip),
+            None => candle_core::bail!("wavenet: expected at least one layer"),
+        }
+    }
+
+    /// The state of a stream that has seen nothing.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn zero_state(&self, like: &Tensor) -> Result<WavenetState> {
+        let rows = self.layers.iter().map(|layer| layer.zero_state(1, like)).collect::<Result<_>>()?;
+        Ok(WavenetState { rows })
+    }
+}
