@@ -16,6 +16,10 @@ pub enum Error {
     /// Sound could not be played or written.
     #[error(transparent)]
     Audio(#[from] crate::audio::AudioError),
+    /// A picture could not be made.
+    #[cfg(feature = "plot")]
+    #[error(transparent)]
+    Plot(#[from] crate::plot::PlotError),
 }
 
 impl Error {
@@ -25,6 +29,8 @@ impl Error {
             Error::Compute(_) => None,
             Error::Voice(error) => error.hint(),
             Error::Audio(error) => error.hint(),
+            #[cfg(feature = "plot")]
+            Error::Plot(error) => error.hint(),
         }
     }
 }
