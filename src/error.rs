@@ -20,6 +20,9 @@ pub enum Error {
     #[cfg(feature = "plot")]
     #[error(transparent)]
     Plot(#[from] crate::plot::PlotError),
+    /// The text has nothing that can be spoken. Another text may work.
+    #[error(transparent)]
+    Text(#[from] crate::text::TextError),
 }
 
 impl Error {
@@ -31,6 +34,7 @@ impl Error {
             Error::Audio(error) => error.hint(),
             #[cfg(feature = "plot")]
             Error::Plot(error) => error.hint(),
+            Error::Text(error) => Some(error.hint().to_owned()),
         }
     }
 }
