@@ -48,7 +48,7 @@ pub enum VoiceError {
         /// `acoustic` or `vocoder`.
         part: &'static str,
         /// Which tensor, and how.
-        source: candle_core::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -162,6 +162,14 @@ pub enum Fault {
         /// The sum of what is there.
         got: String,
     },
+    /// The voice was trained on other phones than this program speaks.
+    #[error("phone table: expected {expected:08x}, got {got:08x}")]
+    Symbols {
+        /// This program's table.
+        expected: u32,
+        /// The voice's table.
+        got: u32,
+    },
     /// Tensors that neither model uses.
     #[error("{count} tensors belong to no model, the first is `{first}`")]
     UnusedTensors {
@@ -203,7 +211,7 @@ impl VoiceError {
             },
             VoiceError::Damaged { fault, .. } => match fault {
                 Fault::Magic(_) => "a fastglow voice is a single .gguf file".into(),
-                Fault::Version { .. } => {
+                Fault::Version { .. } | Fault::Symbols { .. } => {
                     "the voice was made by another version of fastglow: get the voice that belongs to this one".into()
                 }
                 Fault::Truncated { .. } | Fault::Size { .. } | Fault::Checksum { .. } => {

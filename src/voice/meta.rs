@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Fault;
 use super::gguf::Value;
-use crate::phoneme::{PHRASE_POSITION_COUNT, SYMBOL_COUNT, Symbol, WordPosition};
+use crate::phoneme::SYMBOL_FINGERPRINT;
 
 /// The version of the voice format that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -24,7 +23,7 @@ const KEY_SAMPLE_RATE: &str = "fastglow.sample_rate_hz";
 const KEY_MEL: &str = "fastglow.mel";
 const KEY_ACOUSTIC: &str = "fastglow.acoustic.config";
 const KEY_VOCODER: &str = "fastglow.vocoder.config";
-const KEY_SYMBOLS: &str = "fastglow.symbols_sha256";
+const KEY_SYMBOLS: &str = "fastglow.symbols_fingerprint";
 
 const LOWEST_SAMPLE_RATE_HZ: u32 = 8_000;
 const HIGHEST_SAMPLE_RATE_HZ: u32 = 192_000;
@@ -87,6 +86,7 @@ pub(super) fn to_metadata(meta: &Meta, configs: &ModelConfigs) -> Result<BTreeMa
     let mut metadata = BTreeMap::from([
         (KEY_FORMAT_VERSION.to_string(), Value::U32(FORMAT_VERSION)),
         (KEY_SAMPLE_RATE.to_string(), Value::U32(meta.sample_rate_hz)),
+        (KEY_SYMBOLS.to_string(), Value::U32(SYMBOL_FINGERPRINT)),
     ]);
     for (key, text) in [
         (KEY_ARCHITECTURE, ARCHITECTURE.to_string()),
@@ -98,7 +98,6 @@ pub(super) fn to_metadata(meta: &Meta, configs: &ModelConfigs) -> Result<BTreeMa
         (KEY_MEL, mel),
         (KEY_ACOUSTIC, configs.acoustic.to_string()),
         (KEY_VOCODER, configs.vocoder.to_string()),
-        (KEY_SYMBOLS, symbol_table_sha256()),
     ] {
         metadata.insert(key.to_string(), Value::Text(text));
     }
@@ -114,9 +113,10 @@ pub(super) fn from_metadata(metadata: &BTreeMap<String, Value>) -> Result<(Meta,
     if got != FORMAT_VERSION {
         return Err(Fault::Version { what: "voice format", expected: FORMAT_VERSION, got });
     }
-    let (expected, got) = (symbol_table_sha256(), text(metadata, KEY_SYMBOLS)?.to_string());
-    if expected != got {
-        return Err(Fault::Checksum { what: "symbol table", expected, got });
+    // A voice trained on another table would babble.
+    let got = number(metadata, KEY_SYMBOLS)?;
+    if got != SYMBOL_FINGERPRINT {
+        return Err(Fault::Symbols { expected: SYMBOL_FINGERPRINT, got });
     }
     let sample_rate_hz = number(metadata, KEY_SAMPLE_RATE)?;
     if !(LOWEST_SAMPLE_RATE_HZ..=HIGHEST_SAMPLE_RATE_HZ).contains(&sample_rate_hz) {
@@ -160,18 +160,6 @@ fn number(metadata: &BTreeMap<String, Value>, key: &str) -> Result<u32, Fault> {
 
 fn json<T: DeserializeOwned>(metadata: &BTreeMap<String, Value>, key: &str) -> Result<T, Fault> {
     serde_json::from_str(text(metadata, key)?).map_err(|e| bad(key, e))
-}
-
-/// Names the inputs of a native acoustic model: a voice trained on another table would babble.
-fn symbol_table_sha256() -> String {
-    let mut hash = Sha256::new();
-    for id in 0..SYMBOL_COUNT {
-        let name = Symbol::from_id(id as u8).map(|s| s.to_string()).unwrap_or_default();
-        hash.update(name.as_bytes());
-        hash.update(b"\n");
-    }
-    hash.update(format!("word {} phrase {PHRASE_POSITION_COUNT}\n", WordPosition::COUNT).as_bytes());
-    hex(&hash.finalize())
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

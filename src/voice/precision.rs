@@ -13,20 +13,20 @@ pub enum Packing {
     Small,
 }
 
-/// Names (or name endings) of matrices that stay in floating point under [`Packing::Small`]:
+/// Parts of names of matrices that stay in floating point under [`Packing::Small`]:
 /// an error in them is not averaged away by a sum but passed on, or amplified by an inverse.
 const SENSITIVE: &[(&str, GgmlDType)] = &[
     // The invertible 1×1 convolutions: the voice speaks through their inverses.
-    ("mix.weight", GgmlDType::F16),
+    (".convinv.", GgmlDType::F16),
     // The first and the last layer of every coupling network.
-    ("start.weight", GgmlDType::F16),
-    ("end.weight", GgmlDType::F16),
+    (".start.weight", GgmlDType::F16),
+    (".end.weight", GgmlDType::F16),
 ];
 
 /// The precision of one tensor. Vectors (norms, biases) are few and stay as they are; so do matrices whose rows do not
 /// divide into blocks.
 pub(super) fn precision_of(name: &str, dims: &[usize], packing: Packing) -> GgmlDType {
-    let sensitive = SENSITIVE.iter().find(|(ending, _)| name.ends_with(ending));
+    let sensitive = SENSITIVE.iter().find(|(part, _)| name.contains(part));
     match (packing, dims, sensitive) {
         (Packing::Float, _, _) => GgmlDType::F32,
         (Packing::Small, _, Some((_, dtype))) => *dtype,
@@ -52,8 +52,8 @@ mod tests {
         assert_eq!(small("acoustic.encoder.0.query.weight", &[256, 256]), GgmlDType::Q8_0);
         assert_eq!(small("acoustic.encoder.0.norm.weight", &[256]), GgmlDType::F32);
         assert_eq!(small("acoustic.odd.weight", &[256, 33]), GgmlDType::F32);
-        assert_eq!(small("vocoder.flows.0.mix.weight", &[256, 256]), GgmlDType::F16);
-        assert_eq!(small("vocoder.flows.0.wn.end.weight", &[256, 128]), GgmlDType::F16);
+        assert_eq!(small("vocoder.convinv.0.weight", &[256, 256]), GgmlDType::F16);
+        assert_eq!(small("vocoder.wn.0.end.weight", &[256, 128]), GgmlDType::F16);
         assert_eq!(precision_of("a.weight", &[256, 256], Packing::Float), GgmlDType::F32);
     }
 }
