@@ -20,6 +20,18 @@ pub enum Error {
     #[cfg(feature = "plot")]
     #[error(transparent)]
     Plot(#[from] crate::plot::PlotError),
+    /// The acoustic model was asked for what it cannot do.
+    #[error(transparent)]
+    Acoustic(#[from] crate::acoustic::Error),
+    /// A way of speaking that is out of range.
+    #[error(transparent)]
+    SpeakConfig(#[from] crate::engine::SpeakConfigError),
+    /// A voice made infinity or NaN instead of sound. Its weights are damaged or were never trained.
+    #[error("voice `{voice}`: made samples that are not finite numbers")]
+    NotFinite {
+        /// The voice's name.
+        voice: String,
+    },
     /// The text has nothing that can be spoken. Another text may work.
     #[error(transparent)]
     Text(#[from] crate::text::TextError),
@@ -32,6 +44,9 @@ impl Error {
             Error::Compute(_) => None,
             Error::Voice(error) => error.hint(),
             Error::Audio(error) => error.hint(),
+            Error::Acoustic(error) => error.hint(),
+            Error::SpeakConfig(_) => None,
+            Error::NotFinite { .. } => Some("check it with `fastglow voices verify`, or use another voice".into()),
             #[cfg(feature = "plot")]
             Error::Plot(error) => error.hint(),
             Error::Text(error) => Some(error.hint().to_owned()),
