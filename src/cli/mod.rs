@@ -13,8 +13,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use failure::Failure;
-
 const AFTER_HELP: &str = "\
 Examples:
   fastglow speak \"The door is open.\"              through the loudspeaker

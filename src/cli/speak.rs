@@ -226,7 +226,7 @@ fn report_unspoken(text: &str, unspoken: &[Unspoken]) {
         if !kinds.contains(&part.kind) {
             kinds.push(part.kind);
             let shown = text.get(part.source.clone()).map(excerpt).unwrap_or_default();
-            warn(format_args!("not spoken: {}: {shown}", part.kind));
+            warn(format_args!("not spoken: {}: {shown}", part.kind.name()));
         }
     }
 }

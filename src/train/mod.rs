@@ -1,9 +1,11 @@
 //! Making a voice: corpus, features, and the training loop with its two tasks.
 
+pub mod acoustic;
 pub mod adam;
 pub mod checkpoint;
 pub mod corpus;
 mod error;
+pub mod features;
 pub mod random;
 pub mod run;
 pub mod spectral;

@@ -157,8 +157,8 @@ pub fn train(
             if progress.best.is_none_or(|best| criterion < best) {
                 progress.best = Some(criterion);
                 progress.stale_validations = 0;
-                let weights =
-                    task.params().vars().into_iter().map(|(k, v)| (k, v.as_detached_tensor())).collect();
+                let weights = task.params().vars().into_iter().map(|(k, v)| (k, v.as_detached_tensor()));
+                let weights = weights.chain(task.params().constants()).collect();
                 checkpoint::save(&files.best, weights, &progress)?;
             } else {
                 progress.stale_validations += 1;
