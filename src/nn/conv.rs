@@ -8,12 +8,14 @@ use super::{Init, Linear, Params, Weight};
 /// What stands outside a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
-    /// Zeros on both sides; the output is as long as the input. The kernel must be odd.
+    /// Zeros on both sides, so that the output is as long as the input. The kernel must be odd.
     Same,
     /// Zeros before the start only: an output sees nothing later than itself.
     Causal,
     /// Nothing: the output is shorter by the kernel's span.
     Valid,
+    /// This many rows of zeros on each side.
+    Zeros(usize),
 }
 
 /// The shape of a convolution.
@@ -23,19 +25,21 @@ pub struct Conv1dConfig {
     pub kernel: usize,
     /// Rows between taps.
     pub dilation: usize,
+    /// Rows between outputs.
+    pub stride: usize,
     /// What stands outside.
     pub padding: Padding,
 }
 
 impl Conv1dConfig {
-    /// A kernel without dilation.
+    /// A kernel without dilation, moved row by row.
     pub fn new(kernel: usize, padding: Padding) -> Self {
-        Self { kernel, dilation: 1, padding }
+        Self { kernel, dilation: 1, stride: 1, padding }
     }
 
     /// Rows that one output spans, less one.
     pub fn span(&self) -> usize {
-        (self.kernel - 1) * self.dilation
+        self.kernel.saturating_sub(1) * self.dilation
     }
 
     /// Zero rows before and after the input.
@@ -44,6 +48,7 @@ impl Conv1dConfig {
             Padding::Same => (self.span() / 2, self.span() - self.span() / 2),
             Padding::Causal => (self.span(), 0),
             Padding::Valid => (0, 0),
+            Padding::Zeros(rows) => (rows, rows),
         }
     }
 }
@@ -63,7 +68,8 @@ impl Conv1d {
     /// of a weight-normed layer win over a stale `weight` beside them and are folded.
     ///
     /// # Errors
-    /// A stored tensor is missing or has another shape.
+    /// A stored tensor is missing or has another shape, a trainable one has PyTorch's layout, or the kernel is even and
+    /// has to keep the length.
     pub fn new(inputs: usize, outputs: usize, config: Conv1dConfig, params: &Params) -> Result<Self> {
         Self::with_init(inputs, outputs, (config, Init::fan_in(inputs * config.kernel)), params)
     }
@@ -78,25 +84,48 @@ impl Conv1d {
         (config, init): (Conv1dConfig, Init),
         params: &Params,
     ) -> Result<Self> {
-        if config.kernel == 0 || config.dilation == 0 {
-            bail!("convolution: kernel and dilation must be at least 1");
+        if config.kernel == 0 || config.dilation == 0 || config.stride == 0 {
+            bail!("convolution: kernel, dilation and stride must be at least 1");
         }
-        if config.padding == Padding::Same && config.kernel % 2 == 0 {
-            bail!("convolution: an even kernel of {} cannot keep the length", config.kernel);
+        if config.padding == Padding::Same && config.kernel.is_multiple_of(2) {
+            bail!("convolution: an even kernel of {} has no middle", config.kernel);
         }
         let kernel = config.kernel;
         let torch = (outputs, inputs, kernel);
-        let weight = if params.contains("weight_v") {
+        let normed = params.contains("weight_v");
+        let is_torch = normed || params.shape_of("weight").is_some_and(|shape| shape.rank() == 3);
+        if is_torch && params.is_trainable() {
+            // The weight used would be a copy that no step moves.
+            bail!(
+                "convolution: a weight in PyTorch's layout cannot be trained; fold it and make it tap-major first"
+            );
+        }
+        let weight = if normed {
             let gain = params.tensor("weight_g", (outputs, 1, 1), Init::Ones)?;
             let direction = params.tensor("weight_v", torch, init)?;
             Weight::Float(tap_major(&fold_weight_norm(&gain, &direction)?)?)
-        } else if params.shape_of("weight").is_some_and(|shape| shape.rank() == 3) {
+        } else if is_torch {
             Weight::Float(tap_major(&params.tensor("weight", torch, init)?)?)
         } else {
             params.weight("weight", outputs, kernel * inputs, init)?
         };
         let bias = params.tensor("bias", outputs, Init::Zeros)?;
         Ok(Self { linear: Linear::from_parts(weight, Some(bias)), config, inputs })
+    }
+
+    /// A layer of given parts: `linear` from kernel × inputs, tap-major, to the outputs.
+    pub fn from_parts(linear: Linear, inputs: usize, config: Conv1dConfig) -> Self {
+        Self { linear, config, inputs }
+    }
+
+    /// The matrix product inside, from kernel × inputs to the outputs.
+    pub fn linear(&self) -> &Linear {
+        &self.linear
+    }
+
+    /// The number of channels that go in.
+    pub fn inputs(&self) -> usize {
+        self.inputs
     }
 
     /// The matrix product inside: the whole of a convolution of one tap.
@@ -109,10 +138,10 @@ impl Conv1d {
         &self.config
     }
 
-    /// `[batch, time, inputs]` to `[batch, time, outputs]`, shorter by the span when the padding is `Valid`.
+    /// `[batch, time, inputs]` to `[batch, time', outputs]`; time' is ⌊(time + zeros − span − 1) / stride⌋ + 1.
     ///
     /// # Errors
-    /// The input has another width, or is shorter than the kernel's span with `Valid`.
+    /// The input has another width, or is shorter with its zeros than the kernel's span.
     pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         self.linear.forward(&self.unfold(xs)?)
     }
@@ -130,7 +159,8 @@ impl Conv1d {
         if inputs != self.inputs {
             bail!("convolution: expected {} channels, got {inputs}", self.inputs);
         }
-        if self.config.kernel == 1 {
+        let Conv1dConfig { kernel, stride, .. } = self.config;
+        if kernel == 1 && stride == 1 && self.config.pads() == (0, 0) {
             return Ok(xs.clone());
         }
         ops::unfold(xs, &self.config)
@@ -140,10 +170,10 @@ impl Conv1d {
     /// A fresh stream starts from [`Conv1d::zero_state`].
     ///
     /// # Errors
-    /// Shapes differ, or the convolution is not causal.
+    /// Shapes differ, or the convolution is not causal or skips rows.
     pub fn step(&self, xs: &Tensor, state: &mut Tensor) -> Result<Tensor> {
-        if self.config.padding != Padding::Causal {
-            bail!("convolution: only a causal one has steps");
+        if self.config.padding != Padding::Causal || self.config.stride != 1 {
+            bail!("convolution: only a causal one of stride 1 has steps");
         }
         if self.config.kernel == 1 {
             return self.linear.forward(xs);

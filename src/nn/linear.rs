@@ -60,6 +60,16 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// The matrix.
+    pub fn weight(&self) -> &Weight {
+        &self.weight
+    }
+
+    /// What is added to the product, if anything.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
     /// `[.., inputs]` to `[.., outputs]`.
     ///
     /// # Errors

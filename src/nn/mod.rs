@@ -8,14 +8,20 @@
 //! Element-wise work that candle would spread over many buffers is one fused operation with its own gradient on the
 //! CPU ([`ops`]); on other devices the same function is composed of candle's operations.
 
+mod batch_norm;
 mod conv;
+mod conv_transpose;
+mod gru;
 mod linear;
 mod norm;
 pub mod ops;
 mod params;
 pub mod square;
 
-pub use conv::{Conv1d, Conv1dConfig, DepthwiseConv1d, Padding};
+pub use batch_norm::{BatchNorm1d, Statistics};
+pub use conv::{Conv1d, Conv1dConfig, DepthwiseConv1d, Padding, fold_weight_norm, tap_major};
+pub use conv_transpose::{ConvTranspose1d, ConvTranspose1dConfig, ConvTransposeState, tap_major_transposed};
+pub use gru::{Gru, GruOutput, Reading};
 pub use linear::{Embedding, Linear, Weight};
 pub use norm::LayerNorm;
 pub use params::{Init, Params};

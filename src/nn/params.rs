@@ -88,6 +88,11 @@ impl Params {
         &self.device
     }
 
+    /// Whether these are variables, to be moved by an optimizer.
+    pub fn is_trainable(&self) -> bool {
+        matches!(self.source.as_ref(), Source::Fresh { .. })
+    }
+
     /// The branch called `name`.
     pub fn pp(&self, name: impl std::fmt::Display) -> Self {
         Self { prefix: self.path(&name.to_string()), ..self.clone() }
@@ -162,7 +167,7 @@ impl Params {
     }
 
     /// A float tensor that belongs to the model but is not trained, such as a mean of the training speech: as
-    /// [`Params::tensor`], but never among [`Params::vars`].
+    /// [`Params::tensor`], but never among [`Params::vars`]. It stays as it is but for [`Params::set_constant`].
     ///
     /// # Errors
     /// As [`Params::tensor`].
@@ -171,14 +176,34 @@ impl Params {
             return self.tensor(name, shape, init);
         };
         let (path, shape) = (self.path(name), shape.into());
-        let tensor = match preset.get(&path) {
+        let mut constants = lock(constants);
+        let tensor = match constants.get(&path).or_else(|| preset.get(&path)) {
             Some(tensor) => tensor.contiguous()?,
             None => fresh(*seed, &path, &shape, init)?,
         };
         check_shape(&path, tensor.shape(), &shape)?;
         let tensor = tensor.to_device(&self.device)?;
-        lock(constants).insert(path, tensor.clone());
+        constants.insert(path, tensor.clone());
         Ok(tensor)
+    }
+
+    /// Replaces a constant, such as a running average.
+    ///
+    /// # Errors
+    /// The parameters are stored ones, or nobody has asked for such a constant of this shape.
+    pub fn set_constant(&self, name: &str, value: &Tensor) -> Result<()> {
+        let path = self.path(name);
+        let Source::Fresh { constants, .. } = self.source.as_ref() else {
+            bail!("tensor `{path}`: stored parameters do not change");
+        };
+        match lock(constants).get_mut(&path) {
+            None => bail!("tensor `{path}` is not a constant of this model"),
+            Some(old) => {
+                check_shape(&path, value.shape(), old.shape())?;
+                *old = value.detach();
+                Ok(())
+            }
+        }
     }
 
     /// The constants asked for so far, by path; empty for stored parameters.

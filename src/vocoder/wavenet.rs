@@ -57,7 +57,10 @@ impl Wavenet {
         let padding = if config.causal { Padding::Causal } else { Padding::Same };
         let layers = (0..config.layers)
             .map(|i| {
-                let conv = Conv1dConfig { kernel: config.kernel, dilation: config.dilation(i), padding };
+                let conv = Conv1dConfig {
+                    dilation: config.dilation(i),
+                    ..Conv1dConfig::new(config.kernel, padding)
+                };
                 Conv1d::new(channels, 2 * channels, conv, &params.pp("in_layers").pp(i))
             })
             .collect::<Result<_>>()?;

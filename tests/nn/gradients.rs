@@ -2,30 +2,13 @@
 //!
 //! The fused f32 passes are compared in addition with the compositions used on other devices, run in f64.
 
-use candle_core::{DType, Device, Result, Tensor, Var};
-use fastglow::nn::{Conv1dConfig, Padding, ops, ops::Map, square};
+use candle_core::{DType, Result, Tensor, Var};
+use fastglow::nn::{
+    BatchNorm1d, Conv1d, Conv1dConfig, ConvTranspose1d, ConvTranspose1dConfig, DepthwiseConv1d, Embedding,
+    Gru, LayerNorm, Linear, Padding, Params, Reading, Statistics, ops, ops::Map, square,
+};
 
-const DEVICE: Device = Device::Cpu;
-
-/// Values of a fixed pseudo-random sequence in ±1, different for each `seed`.
-pub fn noise(shape: &[usize], seed: u64) -> Tensor {
-    let count = shape.iter().product::<usize>() as u64;
-    let values = (0..count).map(|i| {
-        let mut z = (seed << 32 | i).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 32)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z >> 40) as f32 / (1u64 << 23) as f32) - 1.0
-    });
-    Tensor::from_vec(values.collect::<Vec<_>>(), shape, &DEVICE).unwrap()
-}
-
-fn values(tensor: &Tensor) -> Vec<f64> {
-    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-}
-
-fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |top, x| top.max(x.abs()))
-}
+use super::{DEVICE, largest, noise, trainable, values};
 
 /// Σ ys · weights, in f64, with fixed weights in ±1.
 fn score(ys: &Tensor) -> f64 {
@@ -96,9 +79,35 @@ fn unfold() {
         (2, 1, Padding::Valid),
         (5, 3, Padding::Same),
         (4, 1, Padding::Causal),
+        (4, 1, Padding::Zeros(1)),
     ] {
-        let config = Conv1dConfig { kernel, dilation, padding };
-        check_both(&format!("{config:?}"), &[noise(&[3, 7, 2], 1)], |t| ops::unfold(&t[0], &config));
+        for stride in [1, 2, 3] {
+            let config = Conv1dConfig { kernel, dilation, stride, padding };
+            check_both(&format!("{config:?}"), &[noise(&[3, 7, 2], 1)], |t| ops::unfold(&t[0], &config));
+        }
+    }
+}
+
+#[test]
+fn fold() {
+    for (kernel, stride) in [(4, 2), (3, 3), (5, 1), (2, 3)] {
+        check_both("fold", &[noise(&[3, 4, 2 * kernel], 1)], |t| ops::fold(&t[0], kernel, stride));
+    }
+}
+
+#[test]
+fn batch_norm() {
+    let inputs = [noise(&[3, 5, 4], 1), noise(&[4], 2), noise(&[4], 3)];
+    check_both("batch norm", &inputs, |t| Ok(ops::batch_norm(&t[0], &t[1], &t[2], 1e-5)?.0));
+}
+
+#[test]
+fn gru() {
+    for reverse in [false, true] {
+        for time in [1, 5] {
+            let inputs = [noise(&[3, time, 12], 1), noise(&[5, 12], 2), noise(&[3, 4], 3)];
+            check_both("gru", &inputs, |t| ops::gru(&t[0], &t[1], &t[2], reverse));
+        }
     }
 }
 
@@ -211,4 +220,135 @@ fn inverse() {
 #[test]
 fn log_abs_det() {
     check("log |det|", &[matrix(6)], |t| square::log_abs_det(&t[0]));
+}
+
+/// Checks a layer's gradients with respect to its input and to every one of its variables.
+fn check_layer(name: &str, input: Tensor, make: impl Fn(&Params) -> Box<dyn Fn(&Tensor) -> Result<Tensor>>) {
+    let params = trainable(&[]);
+    drop(make(&params));
+    let start: Vec<(String, Tensor)> = params
+        .vars()
+        .iter()
+        .enumerate()
+        // Not as they start: a weight of ones or a bias of zeros can hide a mistake.
+        .map(|(i, (name, var))| {
+            (name.clone(), (var.as_tensor().detach() + noise(var.dims(), 50 + i as u64)).unwrap())
+        })
+        .collect();
+    assert!(!start.is_empty(), "{name}: no variables");
+    let inputs: Vec<Tensor> = std::iter::once(input).chain(start.iter().map(|(_, t)| t.clone())).collect();
+    // Differences move plain tensors, so the layer is built of them; its variables are then tested to be the same ones.
+    check(name, &inputs, |t| {
+        let float = start.iter().zip(&t[1..]).map(|((name, _), t)| (name.clone(), t.clone())).collect();
+        make(&Params::float(float, &DEVICE))(&t[0])
+    });
+    let xs = inputs[0].clone();
+    let params = Params::trainable(7, start.into_iter().collect(), &DEVICE);
+    let ys = make(&params)(&xs).unwrap();
+    let grads = (&ys * noise(ys.dims(), 99)).unwrap().sum_all().unwrap().backward().unwrap();
+    for (path, var) in params.vars() {
+        assert!(grads.get(&var).is_some(), "{name}: `{path}` has no gradient");
+    }
+}
+
+#[test]
+fn layers_of_products() {
+    let xs = || noise(&[3, 6, 2], 1);
+    check_layer("linear", xs(), |p| {
+        let layer = Linear::new(2, 3, p).unwrap();
+        Box::new(move |xs| layer.forward(xs))
+    });
+    for (kernel, dilation, padding) in [
+        (3, 1, Padding::Same),
+        (3, 2, Padding::Causal),
+        (2, 1, Padding::Valid),
+        (1, 1, Padding::Valid),
+        (5, 1, Padding::Zeros(1)),
+    ] {
+        for stride in [1, 2] {
+            let config = Conv1dConfig { kernel, dilation, stride, padding };
+            check_layer(&format!("{config:?}"), xs(), |p| {
+                let layer = Conv1d::new(2, 3, config, p).unwrap();
+                Box::new(move |xs| layer.forward(xs))
+            });
+        }
+    }
+    check_layer("depthwise", xs(), |p| {
+        let layer = DepthwiseConv1d::new(2, 3, p).unwrap();
+        Box::new(move |xs| layer.forward(xs))
+    });
+    check_layer("transposed convolution", xs(), |p| {
+        let config = ConvTranspose1dConfig { kernel: 5, stride: 2 };
+        let layer = ConvTranspose1d::new(2, 3, config, p).unwrap();
+        Box::new(move |xs| layer.forward(xs))
+    });
+}
+
+#[test]
+fn layers_of_norms() {
+    let xs = || noise(&[3, 4, 5], 1);
+    check_layer("layer norm", xs(), |p| {
+        let layer = LayerNorm::new(5, p).unwrap();
+        Box::new(move |xs| layer.forward(xs))
+    });
+    for statistics in [Statistics::Batch { momentum: 0.1 }, Statistics::Running] {
+        let params = trainable(&[]);
+        let layer = BatchNorm1d::new(5, &params).unwrap();
+        let vars = params.vars();
+        assert_eq!(vars.keys().collect::<Vec<_>>(), ["bias", "weight"]);
+        let ys = layer.forward(&xs(), statistics).unwrap();
+        let grads = (&ys * noise(ys.dims(), 99)).unwrap().sum_all().unwrap().backward().unwrap();
+        assert!(vars.values().all(|var| grads.get(var).is_some()));
+    }
+}
+
+#[test]
+fn batch_norm_at_running_averages() {
+    let (mean, variance) = (noise(&[5], 4), (noise(&[5], 5) + 2.0).unwrap());
+    let inputs = [noise(&[3, 4, 5], 1), noise(&[5], 2), noise(&[5], 3)];
+    check("batch norm, running", &inputs, |t| {
+        let params = super::float(&[
+            ("weight", &t[1]),
+            ("bias", &t[2]),
+            ("running_mean", &mean),
+            ("running_var", &variance),
+        ]);
+        BatchNorm1d::new(5, &params)?.forward(&t[0], Statistics::Running)
+    });
+}
+
+#[test]
+fn layers_of_time() {
+    for reading in [Reading::Forward, Reading::BothWays] {
+        check_layer(&format!("gru {reading:?}"), noise(&[3, 4, 2], 1), |p| {
+            let layer = Gru::new(2, 3, reading, p).unwrap();
+            Box::new(move |xs| Ok(layer.forward(xs, None)?.states))
+        });
+    }
+}
+
+#[test]
+fn gru_from_a_state_and_to_its_last() {
+    let params = trainable(&[]);
+    let layer = Gru::new(2, 3, Reading::BothWays, &params).unwrap();
+    check("gru state", &[noise(&[3, 4, 2], 1), noise(&[2, 3, 3], 2)], |t| {
+        Ok(layer.forward(&t[0], Some(&t[1]))?.last)
+    });
+}
+
+#[test]
+fn embedding() {
+    let ids = Tensor::new(&[[0u32, 2, 1], [1, 1, 2], [2, 2, 2]], &DEVICE).unwrap();
+    check("embedding", &[noise(&[4, 5], 1)], |t| {
+        Embedding::new(4, 5, &super::float(&[("weight", &t[0])]))?.forward(&ids)
+    });
+}
+
+#[test]
+fn a_long_recurrence_does_not_exhaust_the_stack() {
+    let params = trainable(&[]);
+    let layer = Gru::new(2, 3, Reading::BothWays, &params).unwrap();
+    let ys = layer.forward(&noise(&[1, 4_000, 2], 1), None).unwrap().states;
+    let grads = ys.sum_all().unwrap().backward().unwrap();
+    assert!(params.vars().values().all(|var| grads.get(var).is_some()));
 }

@@ -2,8 +2,10 @@
 //!
 //! Each is one pass over contiguous rows. The gradients are tested by finite differences at batch 3.
 
+mod batch_norm;
 mod depthwise;
 mod gate;
+mod gru;
 mod layer_norm;
 mod linear;
 mod map;
@@ -11,14 +13,16 @@ mod mask;
 mod rows;
 mod unfold;
 
+pub use batch_norm::{BatchMoments, batch_norm};
 pub use depthwise::depthwise;
 pub use gate::gated_tanh;
+pub use gru::gru;
 pub use layer_norm::layer_norm;
 pub use linear::{add_bias, linear};
 pub use map::{Map, map};
 pub use mask::{DropMask, add_dropped, dropped, keep_rows, row_mask};
 pub use rows::{softmax, standardize};
-pub use unfold::unfold;
+pub use unfold::{fold, unfold};
 
 use std::sync::OnceLock;
 
