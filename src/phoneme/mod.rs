@@ -2,9 +2,22 @@
 //!
 //! A native voice reads ARPAbet with stress, pauses by punctuation, and two prosodic positions per phone.
 
+#[cfg(feature = "train")]
+mod compile;
+mod letters;
+mod lexicon;
+mod morphology;
+mod pronouncer;
+mod sequence;
 mod symbol;
 
-pub use symbol::{Pause, SYMBOL_COUNT, Stress, Symbol};
+#[cfg(feature = "train")]
+pub use compile::{DictionaryError, compile_lexicon};
+pub use letters::{is_spelled_out, letter_name};
+pub use lexicon::Lexicon;
+pub use pronouncer::{Origin, Pronouncer, Pronunciation};
+pub use sequence::SequenceBuilder;
+pub use symbol::{Pause, SYMBOL_COUNT, SYMBOL_FINGERPRINT, Stress, Symbol};
 
 /// Where a phone stands in its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,4 +96,15 @@ pub struct PhonemeSeq {
     pub phones: Vec<Phone>,
     /// The words they belong to.
     pub words: Vec<WordSpan>,
+}
+
+impl std::fmt::Display for PhonemeSeq {
+    /// The symbols' names with spaces between: `^ HH AY1 !`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, phone) in self.phones.iter().enumerate() {
+            let space = if index > 0 { " " } else { "" };
+            write!(f, "{space}{}", phone.symbol)?;
+        }
+        Ok(())
+    }
 }

@@ -14,6 +14,33 @@ const FIRST_CONSONANT: u8 = FIRST_VOWEL + 3 * VOWELS.len() as u8;
 /// Number of ids, padding (0) included: the rows of a native voice's embedding.
 pub const SYMBOL_COUNT: usize = FIRST_CONSONANT as usize + CONSONANTS.len();
 
+/// A number that changes whenever the ids' meaning does: FNV-1a over the phones' names in id order.
+///
+/// Data compiled to ids (the embedded lexicon, the letter-to-sound model) carries it, so that a stale file is noticed.
+pub const SYMBOL_FINGERPRINT: u32 = {
+    const fn mix(mut hash: u32, name: &str) -> u32 {
+        let bytes = name.as_bytes();
+        let mut i = 0;
+        while i < bytes.len() {
+            hash = (hash ^ bytes[i] as u32).wrapping_mul(0x0100_0193);
+            i += 1;
+        }
+        (hash ^ b' ' as u32).wrapping_mul(0x0100_0193)
+    }
+    let mut hash = 0x811c_9dc5 ^ FIRST_VOWEL as u32;
+    let mut i = 0;
+    while i < VOWELS.len() {
+        hash = mix(hash, VOWELS[i]);
+        i += 1;
+    }
+    i = 0;
+    while i < CONSONANTS.len() {
+        hash = mix(hash, CONSONANTS[i]);
+        i += 1;
+    }
+    hash
+};
+
 /// A pause, by the punctuation that caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -128,6 +155,11 @@ impl Symbol {
         })
     }
 
+    /// The same phone with another stress; consonants and pauses stay as they are.
+    pub fn with_stress(self, stress: Stress) -> Self {
+        if self.is_vowel() { Symbol(self.0 - (self.0 - FIRST_VOWEL) % 3 + stress as u8) } else { self }
+    }
+
     /// True for vowels.
     pub fn is_vowel(self) -> bool {
         self.stress().is_some()
@@ -168,5 +200,14 @@ mod tests {
         assert_eq!(Symbol::parse("AH"), None);
         assert_eq!(Symbol::parse("AH3"), None);
         assert_eq!(Symbol::parse("ER1").unwrap().stress(), Some(Stress::Primary));
+    }
+
+    #[test]
+    fn stress_changes_only_vowels() {
+        let parse = |name: &str| Symbol::parse(name).unwrap();
+        assert_eq!(parse("IY2").with_stress(Stress::Primary), parse("IY1"));
+        assert_eq!(parse("UW1").with_stress(Stress::None), parse("UW0"));
+        assert_eq!(parse("ZH").with_stress(Stress::Primary), parse("ZH"));
+        assert_eq!(parse("?").with_stress(Stress::Secondary), parse("?"));
     }
 }

@@ -1,0 +1,150 @@
+//! Numbers with what stands around them: sign, ordinal ending, percent, unit, magnitude, version.
+
+use super::number::{Numeral, cardinal, one_by_one, ordinal};
+use super::reader::{Reader, Spoken, is_capitalised};
+use super::{code, unit, year};
+
+/// Letters right behind a number that multiply it.
+const MAGNITUDES: &[(&str, &str)] = &[
+    ("k", "thousand"),
+    ("K", "thousand"),
+    ("M", "million"),
+    ("B", "billion"),
+    ("bn", "billion"),
+    ("T", "trillion"),
+];
+/// `5k`, `10k` and `4K` are names; from here on `k` is a thousand.
+const SMALLEST_THOUSANDS: &str = "11";
+
+pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
+    let sign = sign(reader);
+    if sign.is_none() && reader.mark(0) == Some('.') && !reader.is_start() {
+        return None;
+    }
+    let ahead = isize::from(sign.is_some());
+    let numeral = Numeral::at(reader, ahead)?;
+    out.words(sign.unwrap_or_default());
+    let end = ahead + numeral.pieces;
+    let used = read_version(reader, &numeral, end, out)
+        .or_else(|| read_feet(reader, &numeral, end, out))
+        .or_else(|| read_suffix(reader, &numeral, end, out))
+        .or_else(|| read_unit(reader, &numeral, end, out))
+        .unwrap_or_else(|| {
+            if sign.is_none() && year::stands_here(reader, &numeral) {
+                year::year(&numeral.whole, out);
+            } else {
+                numeral.read(out);
+            }
+            end
+        });
+    usize::try_from(used).ok()
+}
+
+/// A sign that belongs to the number behind it.
+fn sign(reader: &Reader<'_>) -> Option<&'static str> {
+    let free = reader.is_start() && !matches!(reader.mark(-1), Some(')' | '-'));
+    match reader.mark(0)? {
+        '-' | '\u{2212}' | '\u{2013}' if free && !reader.is_gap(1) => Some("minus"),
+        '+' if free && !reader.is_gap(1) => Some("plus"),
+        '±' if !reader.is_gap(1) => Some("plus or minus"),
+        '~' | '≈' if !reader.is_gap(1) => Some("about"),
+        _ => None,
+    }
+}
+
+/// `1.2.3`, `192.168.0.1`.
+fn read_version(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {
+    let first = numeral.fraction.filter(|_| !numeral.grouped && !numeral.whole.is_empty())?;
+    let mut parts = vec![numeral.whole.as_str(), first];
+    let mut end = end;
+    while reader.mark(end) == Some('.') && parts.len() < 4 {
+        let Some(part) = reader.number(end + 1) else { break };
+        parts.push(part);
+        end += 2;
+    }
+    let separator = match parts.len() {
+        3 => "point",
+        4 => "dot",
+        _ => return None,
+    };
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            out.words(separator);
+        }
+        code::digits(part, out);
+    }
+    Some(end)
+}
+
+/// `6'2"`: six feet two inches.
+fn read_feet(reader: &Reader<'_>, feet: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {
+    let (foot, inch) = (reader.mark(end)?, reader.mark(end + 2)?);
+    let inches = reader.number(end + 1).filter(|inches| inches.len() <= 2)?;
+    if !matches!(foot, '\'' | '\u{2019}' | '\u{2032}') || !matches!(inch, '"' | '\u{201d}' | '\u{2033}') {
+        return None;
+    }
+    feet.read(out);
+    out.words(if feet.is_one() { "foot" } else { "feet" });
+    cardinal(inches, out);
+    out.words(if inches == "1" { "inch" } else { "inches" });
+    Some(end + 3)
+}
+
+/// Letters right behind the digits: `3rd`, `50k`, `2x`, `3x4`.
+fn read_suffix(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {
+    let suffix = reader.word(end)?;
+    if matches!(suffix.to_ascii_lowercase().as_str(), "st" | "nd" | "rd" | "th") && numeral.fraction.is_none()
+    {
+        ordinal(&numeral.whole, out);
+        return Some(end + 1);
+    }
+    if suffix == "x" || suffix == "X" {
+        numeral.read(out);
+        out.words(if reader.number(end + 1).is_some() { "by" } else { "times" });
+        return Some(end + 1);
+    }
+    let (_, magnitude) = MAGNITUDES.iter().find(|(letters, _)| *letters == suffix)?;
+    if reader.number(end + 1).is_some() || reader.mark(end + 1) == Some('/') {
+        return None;
+    }
+    numeral.read(out);
+    let small = numeral.fraction.is_none()
+        && (numeral.whole.len(), numeral.whole.as_str()) < (SMALLEST_THOUSANDS.len(), SMALLEST_THOUSANDS);
+    if *magnitude == "thousand" && small {
+        out.letters("k");
+    } else {
+        out.words(magnitude);
+    }
+    Some(end + 1)
+}
+
+fn read_unit(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {
+    let unit = unit::at(reader, end)?;
+    numeral.read(out);
+    out.words(if numeral.is_one() { &unit.singular } else { &unit.plural });
+    Some(end + unit.pieces)
+}
+
+/// A number behind `No.`, `#`, `page`: never a year, digits of a code one by one.
+pub(super) fn read_label(reader: &Reader<'_>, ahead: isize, out: &mut Spoken) -> Option<isize> {
+    let digits = reader.number(ahead)?;
+    match digits.len() {
+        1..=4 => code::digits(digits, out),
+        _ if Numeral::at(reader, ahead)?.grouped => return None,
+        _ => one_by_one(digits, out),
+    }
+    Some(1)
+}
+
+/// True if the word behind the number names what is counted: `1500 people`, not `1500 Oak Street`.
+pub(super) fn counts_things(reader: &Reader<'_>, ahead: isize) -> bool {
+    const NOT_PLURAL: [&str; 12] =
+        ["is", "was", "has", "as", "this", "its", "his", "us", "does", "always", "perhaps", "besides"];
+    reader.is_space(ahead)
+        && reader.word(ahead + 1).is_some_and(|word| {
+            let plural = word.len() > 2 && word.ends_with('s') && !word.ends_with("ss");
+            !is_capitalised(word)
+                && (plural || word == "people" || word == "million")
+                && !NOT_PLURAL.contains(&word)
+        })
+}

@@ -1,0 +1,135 @@
+//! Symbols with a name: `&`, `%`, `#5`, `C++`, `2 × 3`, `π`, `…/…`.
+
+use super::quantity;
+use super::reader::{Reader, Spoken};
+
+/// Always said.
+const NAMES: &[(char, &str)] = &[
+    ('&', "and"),
+    ('＆', "and"),
+    ('@', "at"),
+    ('%', "percent"),
+    ('=', "equals"),
+    ('\\', "backslash"),
+    ('°', "degrees"),
+    ('×', "times"),
+    ('÷', "divided by"),
+    ('±', "plus or minus"),
+    ('≤', "less than or equal to"),
+    ('≥', "greater than or equal to"),
+    ('≠', "not equal to"),
+    ('≈', "approximately"),
+    ('√', "square root of"),
+    ('∞', "infinity"),
+    ('∑', "sum"),
+    ('∂', "partial"),
+    ('∆', "delta"),
+    ('§', "section"),
+    ('¶', "paragraph"),
+    ('©', "copyright"),
+    ('№', "number"),
+    ('$', "dollar"),
+    ('€', "euro"),
+    ('£', "pound"),
+    ('¥', "yen"),
+    ('¢', "cent"),
+    ('₹', "rupee"),
+    ('²', "squared"),
+    ('³', "cubed"),
+    ('→', "to"),
+    ('⇒', "implies"),
+    ('℃', "degrees celsius"),
+    ('℉', "degrees fahrenheit"),
+    ('µ', "micro"),
+    ('\u{2126}', "ohm"),
+    ('α', "alpha"),
+    ('β', "beta"),
+    ('γ', "gamma"),
+    ('Γ', "gamma"),
+    ('δ', "delta"),
+    ('Δ', "delta"),
+    ('ε', "epsilon"),
+    ('ζ', "zeta"),
+    ('η', "eta"),
+    ('θ', "theta"),
+    ('Θ', "theta"),
+    ('κ', "kappa"),
+    ('λ', "lambda"),
+    ('Λ', "lambda"),
+    ('μ', "mu"),
+    ('ν', "nu"),
+    ('ξ', "xi"),
+    ('π', "pi"),
+    ('ρ', "rho"),
+    ('σ', "sigma"),
+    ('Σ', "sigma"),
+    ('τ', "tau"),
+    ('φ', "phi"),
+    ('χ', "chi"),
+    ('ψ', "psi"),
+    ('ω', "omega"),
+    ('\u{3a9}', "omega"),
+];
+/// Said between numbers only.
+const BETWEEN_NUMBERS: &[(char, &str)] = &[
+    ('*', "times"),
+    ('^', "to the power of"),
+    ('<', "less than"),
+    ('>', "greater than"),
+    ('-', "minus"),
+    ('\u{2212}', "minus"),
+];
+
+pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
+    let mark = reader.mark(0)?;
+    let touches_word = |ahead: isize| reader.word(ahead).is_some() || reader.number(ahead).is_some();
+    match mark {
+        '#' if reader.number(1).is_some() => {
+            out.words("number");
+            let label = quantity::read_label(reader, 1, out);
+            return Some(1 + usize::from(label.is_some()));
+        }
+        '#' if reader.word(1).is_some() => out.words(if reader.is_start() { "hashtag" } else { "sharp" }),
+        '#' if touches_word(-1) => out.words("sharp"),
+        // `C++`, `a + b`; a lone sign between words is a bullet.
+        '+' if touches_word(-1)
+            || touches_word(1)
+            || between_numbers(reader)
+            || reader.mark(-1) == Some('+') =>
+        {
+            out.words("plus");
+        }
+        '+' if reader.word_before().is_some() => out.words("plus"),
+        // `main.rs`, `2.next`: not the end of a sentence.
+        '.' if touches_word(-1) && (reader.number(1).is_some() || reader.word(1).is_some_and(starts_low)) => {
+            out.words("dot");
+        }
+        // `/usr`, `5 / 3`; between words, as in `and/or`, it is silent.
+        '/' if between_numbers(reader) => out.words("over"),
+        '/' if !touches_word(-1) && touches_word(1) => out.words("slash"),
+        '/' if touches_word(-1) && touches_word(1) && is_path(reader) => out.words("slash"),
+        _ => {
+            let between = BETWEEN_NUMBERS.iter().filter(|_| between_numbers(reader));
+            let (_, words) = NAMES.iter().chain(between).find(|(sign, _)| *sign == mark)?;
+            out.words(words);
+        }
+    }
+    Some(1)
+}
+
+fn starts_low(word: &str) -> bool {
+    word.chars().next().is_some_and(char::is_lowercase)
+}
+
+/// True if a number stands on both sides, at most one space away.
+fn between_numbers(reader: &Reader<'_>) -> bool {
+    let before = if reader.is_space(-1) { -2 } else { -1 };
+    let after = reader.skip_space(1);
+    // `x = -5`, `3 - (4)`
+    reader.number(before).is_some() && (reader.number(after).is_some() || reader.mark(after) == Some('('))
+}
+
+/// True inside `/usr/bin`: a stroke stands before the word on the left.
+fn is_path(reader: &Reader<'_>) -> bool {
+    reader.mark(-2) == Some('/') || reader.mark(-2) == Some('~')
+}
