@@ -231,6 +231,7 @@ impl FeatureExtractor {
             mel: MelSpectrogram::new(config.mel)?,
             f0: F0Tracker::new(config.f0)?,
             dither: config.dither,
+            pronouncer: Pronouncer::new(),
         })
     }
 
