@@ -10,6 +10,32 @@ pub enum Error {
     /// A tensor operation failed: a wrong shape, or the device gave up. A bug or a damaged voice; retrying does not help.
     #[error("compute: {0}")]
     Compute(#[from] candle_core::Error),
+    /// A voice is missing, damaged or cannot be written.
+    #[error(transparent)]
+    Voice(#[from] crate::voice::VoiceError),
+    /// Sound could not be played or written.
+    #[error(transparent)]
+    Audio(#[from] crate::audio::AudioError),
+    /// A picture could not be made.
+    #[cfg(feature = "plot")]
+    #[error(transparent)]
+    Plot(#[from] crate::plot::PlotError),
+    /// The acoustic model was asked for what it cannot do.
+    #[error(transparent)]
+    Acoustic(#[from] crate::acoustic::Error),
+    /// A way of speaking that is out of range.
+    #[error(transparent)]
+    SpeakConfig(#[from] crate::engine::SpeakConfigError),
+    /// A voice made infinity or NaN instead of sound. Its weights are damaged or were never trained.
+    #[error("voice `{voice}`: made samples that are not finite numbers")]
+    NotFinite {
+        /// The voice's name.
+        voice: String,
+    },
+    /// A voice could not be made.
+    #[cfg(feature = "train")]
+    #[error(transparent)]
+    Train(#[from] crate::train::TrainError),
     /// The text has nothing that can be spoken. Another text may work.
     #[error(transparent)]
     Text(#[from] crate::text::TextError),
@@ -20,6 +46,17 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Compute(_) => None,
+            Error::Voice(error) => error.hint(),
+            Error::Audio(error) => error.hint(),
+            Error::Acoustic(error) => error.hint(),
+            Error::SpeakConfig(_) => None,
+            Error::NotFinite { .. } => {
+                Some("check it with `fastglow voices verify`, or use another voice".into())
+            }
+            #[cfg(feature = "plot")]
+            Error::Plot(error) => error.hint(),
+            #[cfg(feature = "train")]
+            Error::Train(error) => error.hint(),
             Error::Text(error) => Some(error.hint().to_owned()),
         }
     }

@@ -18,6 +18,8 @@
 
 pub mod error;
 
+mod atomic_file;
+
 pub mod text;
 
 pub mod phoneme;

@@ -1,1 +1,3 @@
-//! nn
+//! Layers: gradients by finite differences, goldens from PyTorch, streaming, batches, matrices.
+
+mod gradients;

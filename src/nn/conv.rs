@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use super::{Init, Linear, Params, Weight, ops};
+use super::ops::{self, Map};
+use super::{Init, Linear, Params, Weight};
 
 /// What stands outside a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,14 +114,26 @@ impl Conv1d {
     /// # Errors
     /// The input has another width, or is shorter than the kernel's span with `Valid`.
     pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.linear.forward(&self.unfold(xs)?)
+    }
+
+    /// As [`Conv1d::forward`], then `map`, in the same pass.
+    ///
+    /// # Errors
+    /// As [`Conv1d::forward`].
+    pub fn forward_then(&self, xs: &Tensor, map: Map) -> Result<Tensor> {
+        self.linear.forward_then(&self.unfold(xs)?, map)
+    }
+
+    fn unfold(&self, xs: &Tensor) -> Result<Tensor> {
         let (_batch, _time, inputs) = xs.dims3()?;
         if inputs != self.inputs {
             bail!("convolution: expected {} channels, got {inputs}", self.inputs);
         }
         if self.config.kernel == 1 {
-            return self.linear.forward(xs);
+            return Ok(xs.clone());
         }
-        self.linear.forward(&ops::unfold(xs, &self.config)?)
+        ops::unfold(xs, &self.config)
     }
 
     /// Continues a causal convolution: `state [batch, span, inputs]` holds the rows before `xs` and is moved on.
@@ -186,7 +199,7 @@ impl DepthwiseConv1d {
     /// # Errors
     /// A stored tensor is missing or has another shape.
     pub fn new(channels: usize, kernel: usize, params: &Params) -> Result<Self> {
-        if kernel % 2 == 0 {
+        if kernel.is_multiple_of(2) {
             bail!("depthwise convolution: an even kernel of {kernel} cannot keep the length");
         }
         Ok(Self {
@@ -198,6 +211,6 @@ impl DepthwiseConv1d {
     /// # Errors
     /// The input has another width.
     pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        ops::depthwise(xs, &self.weight)?.broadcast_add(&self.bias)
+        ops::add_bias(&ops::depthwise(xs, &self.weight)?, &self.bias, None)
     }
 }

@@ -3,6 +3,7 @@
 use candle_core::quantized::QMatMul;
 use candle_core::{D, Module, Result, Tensor};
 
+use super::ops::{self, Map};
 use super::{Init, Params};
 
 /// A matrix `[outputs, inputs]` in the precision in which the voice stores it.
@@ -64,18 +65,33 @@ impl Linear {
     /// # Errors
     /// The last dimension is not `inputs`.
     pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.apply(xs, None)
+    }
+
+    /// As [`Linear::forward`], then `map`, in the same pass.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
+    pub fn forward_then(&self, xs: &Tensor, map: Map) -> Result<Tensor> {
+        self.apply(xs, Some(map))
+    }
+
+    fn apply(&self, xs: &Tensor, then: Option<Map>) -> Result<Tensor> {
+        if let (Weight::Float(weight), Some(bias)) = (&self.weight, &self.bias) {
+            return ops::linear(xs, weight, bias, then);
+        }
         let mut shape = xs.dims().to_vec();
         let inputs = xs.dim(D::Minus1)?;
         let rows = xs.elem_count() / inputs.max(1);
         let ys = self.weight.matmul(&xs.contiguous()?.reshape((rows, inputs))?)?;
-        let ys = match &self.bias {
-            Some(bias) => ys.broadcast_add(bias)?,
-            None => ys,
-        };
-        if let Some(last) = shape.last_mut() {
-            *last = ys.dim(1)?;
+        shape.pop();
+        shape.push(ys.dim(1)?);
+        match (&self.bias, then) {
+            (Some(bias), _) => ops::add_bias(&ys, bias, then)?,
+            (None, Some(map)) => ops::map(&ys, map)?,
+            (None, None) => ys,
         }
-        ys.reshape(shape)
+        .reshape(shape)
     }
 }
 

@@ -31,6 +31,6 @@ impl LayerNorm {
     /// # Errors
     /// The last dimension is not `width`.
     pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        ops::standardize(xs, Self::EPSILON)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+        ops::layer_norm(xs, &self.weight, &self.bias, Self::EPSILON)
     }
 }

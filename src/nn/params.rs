@@ -34,7 +34,13 @@ impl Init {
 
 enum Source {
     /// Variables, made on first use; `preset` holds values that replace the random start.
-    Fresh { vars: Mutex<BTreeMap<String, Var>>, preset: HashMap<String, Tensor>, seed: u64 },
+    /// `constants` are told apart, because nothing is to move them.
+    Fresh {
+        vars: Mutex<BTreeMap<String, Var>>,
+        constants: Mutex<BTreeMap<String, Tensor>>,
+        preset: HashMap<String, Tensor>,
+        seed: u64,
+    },
     /// Stored tensors; `used` finds what a voice holds in vain.
     Stored { tensors: HashMap<String, Arc<QTensor>>, used: Mutex<BTreeSet<String>> },
     /// Float tensors, as read from a checkpoint.
@@ -60,7 +66,7 @@ impl Params {
     /// Trainable parameters. Those named in `preset` start there, the others at random, by `seed` and name alone:
     /// adding a layer leaves the start of the others unchanged.
     pub fn trainable(seed: u64, preset: HashMap<String, Tensor>, device: &Device) -> Self {
-        Self::new(Source::Fresh { vars: Mutex::default(), preset, seed }, device)
+        Self::new(Source::Fresh { vars: Mutex::default(), constants: Mutex::default(), preset, seed }, device)
     }
 
     /// Stored parameters, each in the precision in which it was stored.
@@ -123,7 +129,7 @@ impl Params {
     pub fn tensor(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
         let (path, shape) = (self.path(name), shape.into());
         let tensor = match self.source.as_ref() {
-            Source::Fresh { vars, preset, seed } => {
+            Source::Fresh { vars, preset, seed, .. } => {
                 let mut vars = lock(vars);
                 if let Some(var) = vars.get(&path) {
                     var.as_tensor().clone()
@@ -153,6 +159,34 @@ impl Params {
         };
         check_shape(&path, tensor.shape(), &shape)?;
         Ok(tensor)
+    }
+
+    /// A float tensor that belongs to the model but is not trained, such as a mean of the training speech: as
+    /// [`Params::tensor`], but never among [`Params::vars`].
+    ///
+    /// # Errors
+    /// As [`Params::tensor`].
+    pub fn constant(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
+        let Source::Fresh { constants, preset, seed, .. } = self.source.as_ref() else {
+            return self.tensor(name, shape, init);
+        };
+        let (path, shape) = (self.path(name), shape.into());
+        let tensor = match preset.get(&path) {
+            Some(tensor) => tensor.contiguous()?,
+            None => fresh(*seed, &path, &shape, init)?,
+        };
+        check_shape(&path, tensor.shape(), &shape)?;
+        let tensor = tensor.to_device(&self.device)?;
+        lock(constants).insert(path, tensor.clone());
+        Ok(tensor)
+    }
+
+    /// The constants asked for so far, by path; empty for stored parameters.
+    pub fn constants(&self) -> BTreeMap<String, Tensor> {
+        match self.source.as_ref() {
+            Source::Fresh { constants, .. } => lock(constants).clone(),
+            _ => BTreeMap::new(),
+        }
     }
 
     /// A weight `[outputs, inputs]`, in the precision in which it is stored.

@@ -84,7 +84,8 @@ pub enum UnspokenKind {
 }
 
 impl UnspokenKind {
-    fn name(self) -> &'static str {
+    /// What it is, for messages.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Emoji => "emoji",
             Self::Control => "control characters",

@@ -1,11 +1,14 @@
 //! Making a voice: corpus, features, and the training loop with its two tasks.
 
+pub mod acoustic;
 pub mod adam;
 pub mod checkpoint;
 pub mod corpus;
 mod error;
+pub mod evaluate;
 pub mod features;
 pub mod random;
+pub mod recipe;
 pub mod run;
 pub mod spectral;
 pub mod task;

@@ -10,6 +10,7 @@ use super::TrainError;
 use super::adam::{Adam, AdamConfig};
 use super::checkpoint::{self, Files, Progress};
 use super::task::Task;
+use crate::atomic_file;
 
 /// Settings of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,7 +126,13 @@ pub fn train(
     let mut clock = Instant::now();
     let mut sums: Vec<(&'static str, f64)> = Vec::new();
     let (mut summed, mut bad_in_a_row) = (0u32, 0u32);
+    let exhausted =
+        |progress: &Progress| config.patience > 0 && progress.stale_validations >= config.patience;
     while progress.step < config.steps {
+        if exhausted(&progress) {
+            ending = Ending::EarlyStop;
+            break;
+        }
         let loss = task.loss(progress.step)?;
         let gradients = loss.total.backward()?;
         let report = adam.step(&gradients, config.learning_rate_at(progress.step))?;
@@ -157,21 +164,24 @@ pub fn train(
             if progress.best.is_none_or(|best| criterion < best) {
                 progress.best = Some(criterion);
                 progress.stale_validations = 0;
-                let weights =
-                    task.params().vars().into_iter().map(|(k, v)| (k, v.as_detached_tensor())).collect();
+                let weights = task.params().vars().into_iter().map(|(k, v)| (k, v.as_detached_tensor()));
+                let weights = weights.chain(task.params().constants()).collect();
                 checkpoint::save(&files.best, weights, &progress)?;
             } else {
                 progress.stale_validations += 1;
             }
             adam.put_back(&trained)?;
         }
-        let patience_over = config.patience > 0 && progress.stale_validations >= config.patience;
-        if progress.step % config.checkpoint_every == 0 || stop || patience_over {
+        if progress.step % config.checkpoint_every == 0
+            || progress.step == config.steps
+            || stop
+            || exhausted(&progress)
+        {
             progress.seconds += std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
             checkpoint::save(&files.last, adam.state()?, &progress)?;
         }
-        if stop || patience_over {
-            ending = if stop { Ending::Stopped } else { Ending::EarlyStop };
+        if stop {
+            ending = Ending::Stopped;
             break;
         }
     }
@@ -205,7 +215,8 @@ impl Log {
                 })
                 .flat_map(|line| [line, "\n"])
                 .collect();
-            checkpoint::write_atomically(path, kept.as_bytes())?;
+            atomic_file::write(path, |file| file.write_all(kept.as_bytes()))
+                .map_err(|e| TrainError::io(path, e))?;
         }
         let file = std::fs::OpenOptions::new()
             .create(true)

@@ -1,1 +1,329 @@
-//! voice
+//! A voice: both models' weights and settings, and where they came from, in one GGUF file.
+//!
+//! Tensors are called `acoustic.*` and `vocoder.*`; metadata keys are `general.*` and `fastglow.*` ([`Meta`]). The file
+//! carries the SHA-256 of itself, checked on every load: a voice is small. Writing is atomic. A damaged file is refused with
+//! a [`Fault`] that says what is wrong, before anything large is allocated.
+
+mod error;
+mod gguf;
+mod meta;
+mod precision;
+mod search;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use candle_core::{Device, Tensor};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::atomic_file;
+use crate::nn::Params;
+use gguf::{Header, TensorData, TensorEntry, Value};
+
+pub use error::{Fault, VoiceError};
+pub use gguf::{MAX_FILE_BYTES, MAX_HEADER_BYTES};
+pub use meta::{FORMAT_VERSION, MelSettings, Meta, ModelConfigs};
+pub use precision::Packing;
+pub use search::{DEFAULT_VOICE, Found, SearchPath};
+
+const KEY_FILE_SUM: &str = "fastglow.file_sha256";
+const KEY_WEIGHTS_SUM: &str = "fastglow.weights_sha256";
+/// What stands in the place of the file's own sum while it is taken.
+const BLANK_SUM: &[u8; 64] = &[b'0'; 64];
+
+/// Where a voice comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// The voice compiled into the program.
+    Bundled,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::File(path) => write!(f, "{}", path.display()),
+            Source::Bundled => write!(f, "{DEFAULT_VOICE} (bundled)"),
+        }
+    }
+}
+
+/// One of a voice's two models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Phones to mel.
+    Acoustic,
+    /// Mel to samples.
+    Vocoder,
+}
+
+impl Part {
+    /// The first part of its tensors' names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Acoustic => "acoustic",
+            Part::Vocoder => "vocoder",
+        }
+    }
+}
+
+/// A voice in memory.
+#[derive(Debug, Clone)]
+pub struct Voice {
+    meta: Meta,
+    configs: ModelConfigs,
+    tensors: BTreeMap<String, Arc<QTensor>>,
+    weights_sha256: String,
+    origin: String,
+}
+
+impl Voice {
+    /// A voice of trained weights, named as in the file (`acoustic.…`, `vocoder.…`), to be saved.
+    ///
+    /// # Errors
+    /// A weight is not finite or cannot be packed.
+    pub fn new(
+        meta: Meta,
+        configs: ModelConfigs,
+        weights: &BTreeMap<String, Tensor>,
+        packing: Packing,
+    ) -> Result<Self, VoiceError> {
+        let origin = format!("`{}`", meta.name);
+        let mut tensors = BTreeMap::new();
+        for (name, weight) in weights {
+            let damaged = |fault| VoiceError::Damaged { origin: origin.clone(), fault };
+            let tensor_fault = |source| damaged(Fault::Tensor { tensor: name.clone(), source });
+            if !is_finite(weight).map_err(tensor_fault)? {
+                return Err(damaged(Fault::NotFinite(name.clone())));
+            }
+            let packed = precision::pack(name, weight, packing).map_err(tensor_fault)?;
+            tensors.insert(name.clone(), Arc::new(packed));
+        }
+        let weights_sha256 =
+            weights_sum(&tensors).map_err(|fault| VoiceError::Damaged { origin: origin.clone(), fault })?;
+        Ok(Self { meta, configs, tensors, weights_sha256, origin })
+    }
+
+    /// Reads and checks a voice.
+    ///
+    /// # Errors
+    /// It cannot be read, or [`Fault`] says what is wrong with it.
+    pub fn load(source: &Source) -> Result<Self, VoiceError> {
+        let origin = source.to_string();
+        let damaged = |fault| VoiceError::Damaged { origin: origin.clone(), fault };
+        let bytes: Cow<[u8]> = match source {
+            Source::File(path) => read_file(path, &origin)?.into(),
+            Source::Bundled => search::bundled().ok_or_else(|| VoiceError::Read {
+                origin: origin.clone(),
+                source: io::Error::new(io::ErrorKind::NotFound, "this build carries no voice"),
+            })?,
+        };
+        Self::parse(&bytes, origin.clone()).map_err(damaged)
+    }
+
+    fn parse(bytes: &[u8], origin: String) -> Result<Self, Fault> {
+        let header = Header::parse(bytes, bytes.len() as u64)?;
+        check_file_sum(bytes, &header)?;
+        let (meta, configs) = meta::from_metadata(&header.metadata)?;
+        let mut tensors = BTreeMap::new();
+        for entry in &header.tensors {
+            let tensor = read_tensor(bytes, entry)
+                .map_err(|source| Fault::Tensor { tensor: entry.name.clone(), source })?;
+            tensors.insert(entry.name.clone(), Arc::new(tensor));
+        }
+        let weights_sha256 = meta::text(&header.metadata, KEY_WEIGHTS_SUM)?.to_string();
+        Ok(Self { meta, configs, tensors, weights_sha256, origin })
+    }
+
+    /// Writes the voice; an existing file is replaced whole or not at all.
+    ///
+    /// # Errors
+    /// The file cannot be written (a full disk, no permission); then nothing is left behind.
+    pub fn save(&self, path: &Path) -> Result<(), VoiceError> {
+        let origin = path.display().to_string();
+        let bytes = self.to_bytes().map_err(|fault| VoiceError::Damaged { origin: origin.clone(), fault })?;
+        atomic_file::write(path, |file| file.write_all(&bytes))
+            .map_err(|source| VoiceError::Write { origin, source })
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
+        let mut data: Vec<(&str, &QTensor, Cow<[u8]>)> = Vec::new();
+        for (name, tensor) in &self.tensors {
+            let bytes = tensor.data().map_err(|source| Fault::Tensor { tensor: name.clone(), source })?;
+            data.push((name, tensor, bytes));
+        }
+        let mut metadata = meta::to_metadata(&self.meta, &self.configs)?;
+        let blank = String::from_utf8_lossy(BLANK_SUM).into_owned();
+        metadata.insert(KEY_FILE_SUM.into(), Value::Text(blank));
+        metadata.insert(KEY_WEIGHTS_SUM.into(), Value::Text(self.weights_sha256.clone()));
+        let tensors: Vec<TensorData> = data
+            .iter()
+            .map(|(name, tensor, data)| TensorData {
+                name,
+                dims: tensor.shape().dims(),
+                dtype: tensor.dtype(),
+                data,
+            })
+            .collect();
+        let mut bytes = gguf::serialise(&metadata, &tensors)
+            .ok_or_else(|| meta::bad("precision", "expected f32, f16, Q8_0, Q4K, Q5K or Q6K"))?;
+        // What the reader would refuse must not be written.
+        let header = Header::parse(&bytes, bytes.len() as u64)?;
+        let file_sum = sum([bytes.as_slice()]);
+        if let Some(range) = header.text_ranges.get(KEY_FILE_SUM) {
+            bytes[range.clone()].copy_from_slice(file_sum.as_bytes());
+        }
+        Ok(bytes)
+    }
+
+    /// What the voice says about itself.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The file or name it was loaded from, for messages.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Its weights; models take what they need by path.
+    pub fn params(&self) -> Params {
+        let tensors: HashMap<_, _> = self.tensors.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Params::stored(tensors, &Device::Cpu)
+    }
+
+    /// The configuration of one of its models.
+    ///
+    /// # Errors
+    /// The file's configuration is not one of a model of this kind.
+    pub fn config<T: DeserializeOwned>(&self, part: Part) -> Result<T, VoiceError> {
+        let value = match part {
+            Part::Acoustic => &self.configs.acoustic,
+            Part::Vocoder => &self.configs.vocoder,
+        };
+        T::deserialize(value).map_err(|e| VoiceError::Damaged {
+            origin: self.origin.clone(),
+            fault: meta::bad(&format!("fastglow.{}.config", part.name()), e),
+        })
+    }
+
+    /// Names, shapes and precisions of the tensors, by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize], GgmlDType)> {
+        self.tensors.iter().map(|(name, t)| (name.as_str(), t.shape().dims(), t.dtype()))
+    }
+
+    /// The number of weights of one model.
+    pub fn weight_count(&self, part: Part) -> usize {
+        self.tensors()
+            .filter(|(name, _, _)| name.split('.').next() == Some(part.name()))
+            .map(|(_, dims, _)| dims.iter().product::<usize>())
+            .sum()
+    }
+
+    /// SHA-256 of the weights alone, in name order: the identity that an adapted voice refers to.
+    pub fn weights_sha256(&self) -> &str {
+        &self.weights_sha256
+    }
+
+    /// The deep check: the weights sum up to their identity, and none is infinite or NaN. Loading leaves it out, for
+    /// speed.
+    ///
+    /// # Errors
+    /// Says which sum or which tensor is wrong.
+    pub fn verify(&self) -> Result<(), VoiceError> {
+        self.find_fault().map_err(|fault| VoiceError::Damaged { origin: self.origin.clone(), fault })
+    }
+
+    fn find_fault(&self) -> Result<(), Fault> {
+        let got = weights_sum(&self.tensors)?;
+        if got != self.weights_sha256 {
+            let expected = self.weights_sha256.clone();
+            return Err(Fault::Checksum { what: "weights", expected, got });
+        }
+        for (name, tensor) in &self.tensors {
+            let finite = tensor
+                .dequantize(&Device::Cpu)
+                .and_then(|t| is_finite(&t))
+                .map_err(|source| Fault::Tensor { tensor: name.clone(), source })?;
+            if !finite {
+                return Err(Fault::NotFinite(name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn weights_sum(tensors: &BTreeMap<String, Arc<QTensor>>) -> Result<String, Fault> {
+    let mut hash = Sha256::new();
+    for (name, tensor) in tensors {
+        hash.update(tensor.data().map_err(|source| Fault::Tensor { tensor: name.clone(), source })?);
+    }
+    Ok(meta::hex(&hash.finalize()))
+}
+
+fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
+    let values = tensor.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1::<f32>()?;
+    Ok(values.iter().all(|v| v.is_finite()))
+}
+
+fn sum<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    parts.into_iter().for_each(|part| hash.update(part));
+    meta::hex(&hash.finalize())
+}
+
+/// The sum covers every byte of the file; its own place counts as blank.
+fn check_file_sum(bytes: &[u8], header: &Header) -> Result<(), Fault> {
+    let expected = meta::text(&header.metadata, KEY_FILE_SUM)?.to_string();
+    let range = match header.text_ranges.get(KEY_FILE_SUM) {
+        Some(range) if range.len() == BLANK_SUM.len() => range,
+        _ => return Err(meta::bad(KEY_FILE_SUM, "expected 64 hexadecimal digits")),
+    };
+    let got = sum([&bytes[..range.start], BLANK_SUM, &bytes[range.end..]]);
+    if got != expected {
+        return Err(Fault::Checksum { what: "file", expected, got });
+    }
+    Ok(())
+}
+
+/// Reads a file of at most [`MAX_FILE_BYTES`], its header first: what the header does not account for is not read.
+fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, VoiceError> {
+    let read = |source| VoiceError::Read { origin: origin.into(), source };
+    let damaged = |fault| VoiceError::Damaged { origin: origin.into(), fault };
+    let status = std::fs::metadata(path).map_err(read)?;
+    if !status.is_file() {
+        return Err(read(io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file")));
+    }
+    let file_bytes = status.len();
+    if file_bytes > MAX_FILE_BYTES {
+        let (what, limit) = ("file size".into(), MAX_FILE_BYTES);
+        return Err(damaged(Fault::Limit { what, limit, got: file_bytes }));
+    }
+    let mut file = File::open(path).map_err(read)?;
+    let mut bytes = Vec::new();
+    (&mut file).take(file_bytes.min(MAX_HEADER_BYTES)).read_to_end(&mut bytes).map_err(read)?;
+    Header::parse(&bytes, file_bytes).map_err(damaged)?;
+    bytes.reserve_exact(file_bytes as usize - bytes.len());
+    let rest = file_bytes - bytes.len() as u64;
+    file.take(rest).read_to_end(&mut bytes).map_err(read)?;
+    Ok(bytes)
+}
+
+fn read_tensor(bytes: &[u8], entry: &TensorEntry) -> candle_core::Result<QTensor> {
+    // Candle reinterprets the bytes as floats and blocks: they must lie as those do.
+    const ALIGNMENT: usize = 16;
+    let data = &bytes[entry.data.clone()];
+    let mut room = vec![0u8; data.len() + ALIGNMENT];
+    let start = room.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+    let aligned = &mut room[start..start + data.len()];
+    aligned.copy_from_slice(data);
+    let storage = QStorage::from_data(Cow::Borrowed(aligned), &Device::Cpu, entry.dtype)?;
+    QTensor::new(storage, entry.dims.as_slice())
+}

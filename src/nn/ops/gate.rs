@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
-use super::values;
+use super::{values, vectorized};
 
 /// `[.., 2 × width]` to `[.., width]`: `tanh(first half) · sigmoid(second half)`.
 ///
@@ -28,16 +28,18 @@ pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     // Adding and subtracting 1.5 × 2^23 rounds to the nearest integer without a call.
     const ROUND: f32 = 12_582_912.0;
-    let k = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let k = shifted - ROUND;
     let r = (x - k * 0.693_359_4) - k * -2.121_944_4e-4;
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_199_9e-3;
     let p = p * r + 8.333_452e-3;
     let p = p * r + 4.166_579_6e-2;
     let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 5.000_000_1e-1;
+    let p = p * r + 0.5;
     let y = p * r * r + r + 1.0;
-    y * f32::from_bits(((k as i32 + 127) as u32) << 23)
+    // The low bits of the shifted number are k: no conversion, which would have to saturate.
+    y * f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits() - 127) << 23)
 }
 
 #[inline(always)]
@@ -48,6 +50,31 @@ fn sigmoid(x: f32) -> f32 {
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
     2.0 * sigmoid(2.0 * x) - 1.0
+}
+
+#[inline(always)]
+fn forward(xs: &[f32], ys: &mut [f32], width: usize) {
+    for (row, out) in xs.chunks_exact(2 * width).zip(ys.chunks_exact_mut(width)) {
+        let (content, gate) = row.split_at(width);
+        for ((y, &c), &g) in out.iter_mut().zip(content).zip(gate) {
+            *y = tanh(c) * sigmoid(g);
+        }
+    }
+}
+
+#[inline(always)]
+fn backward(xs: &[f32], grad: &[f32], dxs: &mut [f32], width: usize) {
+    let rows = xs.chunks_exact(2 * width).zip(grad.chunks_exact(width));
+    for ((row, grad), out) in rows.zip(dxs.chunks_exact_mut(2 * width)) {
+        let (content, gate) = row.split_at(width);
+        let (d_content, d_gate) = out.split_at_mut(width);
+        // Indices: five zipped iterators are too much for the vectoriser.
+        for i in 0..width {
+            let (t, s) = (tanh(content[i]), sigmoid(gate[i]));
+            d_content[i] = grad[i] * (1.0 - t * t) * s;
+            d_gate[i] = grad[i] * t * s * (1.0 - s);
+        }
+    }
 }
 
 struct Gate;
@@ -62,12 +89,7 @@ impl CustomOp1 for Gate {
         let mut dims = layout.dims().to_vec();
         let width = dims.last().copied().unwrap_or(2) / 2;
         let mut ys = vec![0f32; xs.len() / 2];
-        for (row, out) in xs.chunks_exact(2 * width).zip(ys.chunks_exact_mut(width)) {
-            let (content, gate) = row.split_at(width);
-            for ((y, &c), &g) in out.iter_mut().zip(content).zip(gate) {
-                *y = tanh(c) * sigmoid(g);
-            }
-        }
+        vectorized(|| forward(xs, &mut ys, width));
         if let Some(last) = dims.last_mut() {
             *last = width;
         }
@@ -96,16 +118,7 @@ impl CustomOp2 for GateGradient {
         let (xs, grad) = (values(self.name(), s1, l1)?, values(self.name(), s2, l2)?);
         let width = l2.dims().last().copied().unwrap_or(1);
         let mut dxs = vec![0f32; xs.len()];
-        let rows = xs.chunks_exact(2 * width).zip(grad.chunks_exact(width));
-        for ((row, grad), out) in rows.zip(dxs.chunks_exact_mut(2 * width)) {
-            let (content, gate) = row.split_at(width);
-            let (d_content, d_gate) = out.split_at_mut(width);
-            for i in 0..width {
-                let (t, s) = (tanh(content[i]), sigmoid(gate[i]));
-                d_content[i] = grad[i] * (1.0 - t * t) * s;
-                d_gate[i] = grad[i] * t * s * (1.0 - s);
-            }
-        }
+        vectorized(|| backward(xs, grad, &mut dxs, width));
         Ok((CpuStorage::F32(dxs), l1.shape().clone()))
     }
 }

@@ -1,8 +1,8 @@
 //! Element-wise functions whose gradient candle would spread over a dozen passes.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use super::values;
+use super::{values, vectorized};
 
 /// A function of one value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,31 +22,49 @@ pub enum Map {
 }
 
 impl Map {
-    #[inline(always)]
-    fn value(self, x: f32) -> f32 {
+    /// The plain ReLU.
+    pub const RELU: Map = Map::LeakyRelu { slope: 0.0 };
+
+    fn check(self) -> Result<Self> {
         match self {
-            Map::LeakyRelu { slope } => x.max(slope * x),
-            Map::Clamp { low, high } => x.clamp(low, high),
+            Map::LeakyRelu { slope } if !(0.0..=1.0).contains(&slope) => {
+                bail!("leaky relu: expected a slope from 0 to 1, got {slope}")
+            }
+            // NaN is in no range.
+            Map::Clamp { low, high } if !(low..=high).contains(&high) => {
+                bail!("clamp: expected a range, got {low} to {high}")
+            }
+            _ => Ok(self),
         }
     }
 
     #[inline(always)]
-    fn slope(self, x: f32) -> f32 {
+    pub(super) fn apply(self, xs: &mut [f32]) {
         match self {
             Map::LeakyRelu { slope } => {
-                if x > 0.0 {
-                    1.0
-                } else {
-                    slope
-                }
+                xs.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { slope * *x })
             }
+            Map::Clamp { low, high } => xs.iter_mut().for_each(|x| *x = x.max(low).min(high)),
+        }
+    }
+
+    /// The gradient `grad` of the result, times the slope. `at` holds arguments or, just as well, results, which lie on
+    /// the same side of a kink; a result on the very bound of a range counts as clamped.
+    #[inline(always)]
+    pub(super) fn pull_back(self, at: &[f32], grad: &[f32]) -> Vec<f32> {
+        let pairs = at.iter().zip(grad);
+        match self {
+            Map::LeakyRelu { slope } => pairs.map(|(&x, &g)| if x > 0.0 { g } else { slope * g }).collect(),
             Map::Clamp { low, high } => {
-                if x >= low && x <= high {
-                    1.0
-                } else {
-                    0.0
-                }
+                pairs.map(|(&x, &g)| if x > low && x < high { g } else { 0.0 }).collect()
             }
+        }
+    }
+
+    pub(super) fn compose(self, xs: &Tensor) -> Result<Tensor> {
+        match self {
+            Map::LeakyRelu { slope } => xs.relu()? - (xs.neg()?.relu()? * f64::from(slope))?,
+            Map::Clamp { low, high } => xs.clamp(low, high),
         }
     }
 }
@@ -54,15 +72,13 @@ impl Map {
 /// Applies `function` to every element.
 ///
 /// # Errors
-/// The tensor is not of floats.
+/// The tensor is not of floats, or the function's bounds are not in order.
 pub fn map(xs: &Tensor, function: Map) -> Result<Tensor> {
+    let function = function.check()?;
     if super::fused(xs) {
         return xs.contiguous()?.apply_op1(function);
     }
-    match function {
-        Map::LeakyRelu { slope } => xs.maximum(&(xs * f64::from(slope))?),
-        Map::Clamp { low, high } => xs.clamp(low, high),
-    }
+    function.compose(xs)
 }
 
 impl CustomOp1 for Map {
@@ -71,7 +87,8 @@ impl CustomOp1 for Map {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let ys = values(self.name(), storage, layout)?.iter().map(|&x| self.value(x)).collect();
+        let mut ys = values(self.name(), storage, layout)?.to_vec();
+        vectorized(|| self.apply(&mut ys));
         Ok((CpuStorage::F32(ys), layout.shape().clone()))
     }
 
@@ -80,7 +97,7 @@ impl CustomOp1 for Map {
     }
 }
 
-struct MapGradient(Map);
+pub(super) struct MapGradient(pub Map);
 
 impl CustomOp2 for MapGradient {
     fn name(&self) -> &'static str {
@@ -94,8 +111,8 @@ impl CustomOp2 for MapGradient {
         s2: &CpuStorage,
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (xs, grad) = (values(self.name(), s1, l1)?, values(self.name(), s2, l2)?);
-        let out = xs.iter().zip(grad).map(|(&x, g)| self.0.slope(x) * g).collect();
+        let (at, grad) = (values(self.name(), s1, l1)?, values(self.name(), s2, l2)?);
+        let out = vectorized(|| self.0.pull_back(at, grad));
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
 }

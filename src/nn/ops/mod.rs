@@ -4,17 +4,25 @@
 
 mod depthwise;
 mod gate;
+mod layer_norm;
+mod linear;
 mod map;
+mod mask;
 mod rows;
 mod unfold;
 
 pub use depthwise::depthwise;
 pub use gate::gated_tanh;
+pub use layer_norm::layer_norm;
+pub use linear::{add_bias, linear};
 pub use map::{Map, map};
+pub use mask::{DropMask, add_dropped, dropped, keep_rows, row_mask};
 pub use rows::{softmax, standardize};
 pub use unfold::unfold;
 
-use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
+use std::sync::OnceLock;
+
+use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 
 /// The values of a contiguous f32 argument.
 pub(crate) fn values<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -25,7 +33,82 @@ pub(crate) fn values<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> 
     }
 }
 
+/// Calls `read` with the values of a contiguous f32 tensor on the CPU.
+fn with_values<T>(op: &str, tensor: &Tensor, read: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => Ok(read(values(op, storage, layout)?)),
+        _ => bail!("{op}: expected a tensor on the cpu"),
+    }
+}
+
 /// True when the fused CPU pass applies.
 pub(crate) fn fused(xs: &Tensor) -> bool {
     xs.device().is_cpu() && xs.dtype() == candle_core::DType::F32
+}
+
+/// Runs `pass` compiled for the widest vector instructions of this processor.
+///
+/// Only what is inlined into `pass` profits: it should be a call of one `#[inline(always)]` function. Results do not
+/// depend on the width, since products and sums are not contracted and sums are taken in a fixed number of lanes.
+#[inline(always)]
+pub(crate) fn vectorized<R>(pass: impl FnOnce() -> R) -> R {
+    static ARCH: OnceLock<pulp::Arch> = OnceLock::new();
+    ARCH.get_or_init(pulp::Arch::new).dispatch(pass)
+}
+
+/// Lanes of a sum: two of the widest registers in use.
+const LANES: usize = 16;
+
+/// Combines lanes in pairs, so that neither time nor rounding grows with their number.
+#[inline(always)]
+fn combine(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = join(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// The sum of `term` over pairs of equally long rows, in [`LANES`] partial sums.
+#[inline(always)]
+fn sum2(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let (a_blocks, b_blocks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest = a_blocks.remainder().iter().zip(b_blocks.remainder());
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(rest) {
+        *lane = term(a, b);
+    }
+    for (a, b) in a_blocks.zip(b_blocks) {
+        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += term(a, b);
+        }
+    }
+    combine(lanes, |a, b| a + b)
+}
+
+/// The sum of `term` over a row, in [`LANES`] partial sums.
+#[inline(always)]
+fn sum1(a: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    sum2(a, a, |a, _| term(a))
+}
+
+/// The largest value of a row; NaN never wins.
+#[inline(always)]
+fn maximum(row: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let blocks = row.chunks_exact(LANES);
+    for (lane, &x) in lanes.iter_mut().zip(blocks.remainder()) {
+        *lane = larger(*lane, x);
+    }
+    for block in blocks {
+        for (lane, &x) in lanes.iter_mut().zip(block) {
+            *lane = larger(*lane, x);
+        }
+    }
+    combine(lanes, larger)
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-use super::{gate::exp, values};
+use super::{gate::exp, maximum, sum1, sum2, values, vectorized};
 
 /// Softmax over the last dimension. A row that is −∞ throughout gives zeros.
 ///
@@ -34,8 +34,12 @@ enum Row {
     Standardize { epsilon: f32 },
 }
 
-fn sum(xs: impl Iterator<Item = f32>) -> f32 {
-    xs.map(f64::from).sum::<f64>() as f32
+/// Mean and 1 / √(variance + epsilon) of a row.
+#[inline(always)]
+pub(super) fn moments(row: &[f32], epsilon: f32) -> (f32, f32) {
+    let mean = sum1(row, |x| x) / row.len() as f32;
+    let variance = sum1(row, |x| (x - mean) * (x - mean)) / row.len() as f32;
+    (mean, 1.0 / (variance + epsilon).sqrt())
 }
 
 impl CustomOp1 for Row {
@@ -49,27 +53,7 @@ impl CustomOp1 for Row {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let mut ys = values(self.name(), storage, layout)?.to_vec();
         let width = layout.dims().last().copied().unwrap_or(1).max(1);
-        for row in ys.chunks_exact_mut(width) {
-            match self {
-                Row::Softmax => {
-                    let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                    if top == f32::NEG_INFINITY {
-                        row.fill(0.0);
-                        continue;
-                    }
-                    // exp() clamps at −87; a masked entry must be exactly zero.
-                    row.iter_mut()
-                        .for_each(|x| *x = if *x == f32::NEG_INFINITY { 0.0 } else { exp(*x - top) });
-                    let scale = 1.0 / sum(row.iter().copied());
-                    row.iter_mut().for_each(|x| *x *= scale);
-                }
-                Row::Standardize { .. } => {
-                    let scale = self.scale(row);
-                    let mean = sum(row.iter().copied()) / width as f32;
-                    row.iter_mut().for_each(|x| *x = (*x - mean) * scale);
-                }
-            }
-        }
+        vectorized(|| self.forward(&mut ys, width));
         Ok((CpuStorage::F32(ys), layout.shape().clone()))
     }
 
@@ -84,12 +68,55 @@ impl CustomOp1 for Row {
 }
 
 impl Row {
-    /// 1 / √(variance + epsilon).
-    fn scale(&self, row: &[f32]) -> f32 {
-        let Row::Standardize { epsilon } = self else { return 1.0 };
-        let mean = sum(row.iter().copied()) / row.len() as f32;
-        let variance = sum(row.iter().map(|x| (x - mean) * (x - mean))) / row.len() as f32;
-        1.0 / (variance + epsilon).sqrt()
+    #[inline(always)]
+    fn forward(&self, ys: &mut [f32], width: usize) {
+        for row in ys.chunks_exact_mut(width) {
+            match *self {
+                Row::Softmax => {
+                    let top = maximum(row);
+                    if top == f32::NEG_INFINITY {
+                        row.fill(0.0);
+                        continue;
+                    }
+                    for x in row.iter_mut() {
+                        // exp() clamps at −87; a masked entry must be exactly zero.
+                        let y = exp(*x - top);
+                        *x = if *x == f32::NEG_INFINITY { 0.0 } else { y };
+                    }
+                    let scale = 1.0 / sum1(row, |x| x);
+                    row.iter_mut().for_each(|x| *x *= scale);
+                }
+                Row::Standardize { epsilon } => {
+                    let (mean, scale) = moments(row, epsilon);
+                    row.iter_mut().for_each(|x| *x = (*x - mean) * scale);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn backward(&self, source: &[f32], grad: &[f32], width: usize) -> Vec<f32> {
+        let mut out = vec![0f32; source.len()];
+        let rows = source.chunks_exact(width).zip(grad.chunks_exact(width));
+        for ((row, grad), out) in rows.zip(out.chunks_exact_mut(width)) {
+            match *self {
+                Row::Softmax => {
+                    let dot = sum2(row, grad, |y, g| y * g);
+                    for ((d, y), g) in out.iter_mut().zip(row).zip(grad) {
+                        *d = y * (g - dot);
+                    }
+                }
+                Row::Standardize { epsilon } => {
+                    let (mean, scale) = moments(row, epsilon);
+                    let mean_grad = sum1(grad, |g| g) / width as f32;
+                    let mean_product = sum2(row, grad, |x, g| (x - mean) * scale * g) / width as f32;
+                    for ((d, x), g) in out.iter_mut().zip(row).zip(grad) {
+                        *d = scale * (g - mean_grad - (x - mean) * scale * mean_product);
+                    }
+                }
+            }
+        }
+        out
     }
 }
 
@@ -109,28 +136,7 @@ impl CustomOp2 for RowGradient {
     ) -> Result<(CpuStorage, Shape)> {
         let (source, grad) = (values(self.name(), s1, l1)?, values(self.name(), s2, l2)?);
         let width = l1.dims().last().copied().unwrap_or(1).max(1);
-        let mut out = vec![0f32; source.len()];
-        let rows = source.chunks_exact(width).zip(grad.chunks_exact(width));
-        for ((row, grad), out) in rows.zip(out.chunks_exact_mut(width)) {
-            match self.0 {
-                Row::Softmax => {
-                    let dot = sum(row.iter().zip(grad).map(|(y, g)| y * g));
-                    for ((d, y), g) in out.iter_mut().zip(row).zip(grad) {
-                        *d = y * (g - dot);
-                    }
-                }
-                Row::Standardize { .. } => {
-                    let scale = self.0.scale(row);
-                    let mean = sum(row.iter().copied()) / width as f32;
-                    let mean_grad = sum(grad.iter().copied()) / width as f32;
-                    let mean_product =
-                        sum(row.iter().zip(grad).map(|(x, g)| (x - mean) * scale * g)) / width as f32;
-                    for ((d, x), g) in out.iter_mut().zip(row).zip(grad) {
-                        *d = scale * (g - mean_grad - (x - mean) * scale * mean_product);
-                    }
-                }
-            }
-        }
+        let out = vectorized(|| self.0.backward(source, grad, width));
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
 }

@@ -1,0 +1,226 @@
+//! Samples as bytes: WAV and raw 16-bit, to files and pipes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+
+use super::{AudioError, Played, Sink, SinkConfig, Target};
+use crate::atomic_file::AtomicFile;
+
+const HEADER_BYTES: u64 = 44;
+/// RIFF sizes are 32 bits, and count 36 bytes of header.
+const LARGEST_WAV_BYTES: u64 = (u32::MAX - 36 - 1) as u64;
+
+/// 16 bits, rounded; what is out of range stays at the limit, what is no number is silence.
+pub fn to_pcm16(sample: f32) -> i16 {
+    // `as` maps NaN to 0.
+    (sample * 32767.0).round().clamp(-32768.0, 32767.0) as i16
+}
+
+enum Output {
+    /// A pipe, a terminal, a device node: written as it goes.
+    Stream(Box<dyn Write>),
+    /// A file of its own: complete or absent.
+    File(Box<AtomicFile>),
+}
+
+impl Output {
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Output::Stream(stream) => stream,
+            Output::File(file) => file.file(),
+        }
+    }
+}
+
+/// Writes 16-bit mono samples, with or without a WAV header.
+struct PcmSink {
+    output: Output,
+    target: String,
+    sample_rate_hz: u32,
+    has_header: bool,
+    is_started: bool,
+    data_bytes: u64,
+}
+
+/// Opens a WAV sink.
+///
+/// # Errors
+/// The target cannot be opened.
+pub(super) fn open_wav(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
+    Ok(Box::new(PcmSink::open(config, true)?))
+}
+
+/// Opens a sink of samples without a header.
+///
+/// # Errors
+/// The target cannot be opened.
+pub(super) fn open_raw(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
+    Ok(Box::new(PcmSink::open(config, false)?))
+}
+
+impl PcmSink {
+    fn open(config: &SinkConfig, has_header: bool) -> Result<Self, AudioError> {
+        let (output, target) = match &config.target {
+            Target::Stdout => (Output::Stream(Box::new(io::stdout())), "standard output".to_string()),
+            Target::File(path) => {
+                let target = path.display().to_string();
+                let failed = |source| AudioError::Write { target: target.clone(), source };
+                // A pipe or a device node must be written to, not replaced.
+                let is_special = path.metadata().is_ok_and(|m| !m.is_file());
+                let output = if is_special {
+                    let file: File = OpenOptions::new().write(true).open(path).map_err(failed)?;
+                    Output::Stream(Box::new(file))
+                } else {
+                    Output::File(Box::new(AtomicFile::create(path).map_err(failed)?))
+                };
+                (output, target)
+            }
+        };
+        Ok(Self {
+            output,
+            target,
+            sample_rate_hz: config.sample_rate_hz,
+            has_header,
+            is_started: false,
+            data_bytes: 0,
+        })
+    }
+
+    /// `None` for a stream, whose length nobody knows yet.
+    fn header(&self, data_bytes: Option<u64>) -> Vec<u8> {
+        const CHANNELS: u16 = 1;
+        const BITS: u16 = 16;
+        let frame_bytes = CHANNELS * BITS / 8;
+        // By custom, sizes of all ones mean "until the end".
+        let size = |extra: u64| data_bytes.map_or(u32::MAX, |bytes| (bytes + extra) as u32);
+        let mut header = Vec::with_capacity(HEADER_BYTES as usize);
+        header.extend_from_slice(b"RIFF");
+        header.extend_from_slice(&size(HEADER_BYTES - 8).to_le_bytes());
+        header.extend_from_slice(b"WAVEfmt ");
+        header.extend_from_slice(&/* length of this part */ 16u32.to_le_bytes());
+        header.extend_from_slice(&/* PCM */ 1u16.to_le_bytes());
+        header.extend_from_slice(&CHANNELS.to_le_bytes());
+        header.extend_from_slice(&self.sample_rate_hz.to_le_bytes());
+        header.extend_from_slice(&(self.sample_rate_hz * u32::from(frame_bytes)).to_le_bytes());
+        header.extend_from_slice(&frame_bytes.to_le_bytes());
+        header.extend_from_slice(&BITS.to_le_bytes());
+        header.extend_from_slice(b"data");
+        header.extend_from_slice(&size(0).to_le_bytes());
+        header
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        if !self.is_started {
+            self.is_started = true;
+            if self.has_header {
+                let header = self.header(None);
+                self.output.writer().write_all(&header)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.start()?;
+        let writer = self.output.writer();
+        writer.write_all(bytes)?;
+        // Whoever reads the pipe plays it now.
+        writer.flush()
+    }
+
+    fn complete(mut self) -> io::Result<()> {
+        self.start()?;
+        let header = self.header(Some(self.data_bytes));
+        match self.output {
+            Output::Stream(mut stream) => stream.flush(),
+            Output::File(mut file) => {
+                if self.has_header {
+                    file.file().seek(SeekFrom::Start(0))?;
+                    file.file().write_all(&header)?;
+                }
+                file.commit()
+            }
+        }
+    }
+}
+
+impl Sink for PcmSink {
+    fn write(&mut self, samples: &[f32]) -> Result<(), AudioError> {
+        let bytes: Vec<u8> = samples.iter().flat_map(|&s| to_pcm16(s).to_le_bytes()).collect();
+        self.data_bytes += bytes.len() as u64;
+        let is_file = matches!(self.output, Output::File(_));
+        if self.has_header && is_file && self.data_bytes > LARGEST_WAV_BYTES {
+            return Err(AudioError::TooLong { target: self.target.clone(), limit_bytes: LARGEST_WAV_BYTES });
+        }
+        self.write_bytes(&bytes).map_err(|source| AudioError::Write { target: self.target.clone(), source })
+    }
+
+    fn rest(&mut self) -> Result<(), AudioError> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Played, AudioError> {
+        let target = self.target.clone();
+        self.complete().map_err(|source| AudioError::Write { target, source })?;
+        Ok(Played::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_rounded_and_limited() {
+        let cases =
+            [(0.0, 0), (1.0, 32767), (-1.0, -32767), (7.0, 32767), (-7.0, -32768), (f32::NAN, 0), (1e-5, 0)];
+        for (sample, expected) in cases {
+            assert_eq!(to_pcm16(sample), expected, "{sample}");
+        }
+    }
+
+    #[test]
+    fn a_wav_file_is_what_another_reader_expects() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        let samples: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.1).sin() * 0.5).collect();
+        let mut sink = open_wav(&SinkConfig::new(22_050, Target::File(path.clone()))).unwrap();
+        sink.write(&samples[..300]).unwrap();
+        assert!(!path.exists(), "the file appears when it is complete");
+        sink.write(&samples[300..]).unwrap();
+        sink.finish().unwrap();
+        let mut reader = hound::WavReader::open(&path).unwrap();
+        assert_eq!((reader.spec().sample_rate, reader.spec().channels), (22_050, 1));
+        let read: Vec<i16> = reader.samples::<i16>().collect::<Result<_, _>>().unwrap();
+        assert_eq!(read, samples.iter().map(|&s| to_pcm16(s)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_unfinished_file_never_appears() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        let mut sink = open_wav(&SinkConfig::new(22_050, Target::File(path))).unwrap();
+        sink.write(&[0.0; 100]).unwrap();
+        drop(sink);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn raw_has_no_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.raw");
+        let mut sink = open_raw(&SinkConfig::new(22_050, Target::File(path.clone()))).unwrap();
+        sink.write(&[1.0, 0.0]).unwrap();
+        sink.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), [0xff, 0x7f, 0, 0]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_an_error_that_names_the_target() {
+        let mut sink = open_wav(&SinkConfig::new(22_050, Target::File("/dev/full".into()))).unwrap();
+        let error = sink.write(&[0.0; 10]).unwrap_err();
+        assert!(error.to_string().starts_with("/dev/full: cannot write"), "{error}");
+        assert!(error.hint().unwrap().contains("space"));
+    }
+}

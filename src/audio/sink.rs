@@ -1,0 +1,99 @@
+//! Where samples go: the common face of all outputs, and the table of them.
+
+use std::path::PathBuf;
+
+use super::AudioError;
+#[cfg(feature = "device")]
+use super::device;
+use super::pcm;
+
+/// An output. One thread writes to it.
+pub trait Sink {
+    /// Takes the next samples: mono, nominally within ±1, at the configured rate. May wait until there is room.
+    ///
+    /// # Errors
+    /// The device is gone, the disk full, the pipe closed.
+    fn write(&mut self, samples: &[f32]) -> Result<(), AudioError>;
+
+    /// Says that nothing follows for now, so that what was written sounds to its end and silence is no fault.
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn rest(&mut self) -> Result<(), AudioError>;
+
+    /// Waits until everything has been heard or is on the disk.
+    ///
+    /// # Errors
+    /// As [`Sink::write`]. A file that could not be completed is removed.
+    fn finish(self: Box<Self>) -> Result<Played, AudioError>;
+}
+
+/// What became of the samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Played {
+    /// How often the device ran out of samples in mid-speech. Files never do.
+    pub underruns: u64,
+}
+
+/// Where a file sink writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file, replaced whole; a pipe or device node is written to as it is.
+    File(PathBuf),
+}
+
+/// What a sink is made from. Each takes what it needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SinkConfig {
+    /// Of the samples that will be written.
+    pub sample_rate_hz: u32,
+    /// Where file sinks write.
+    pub target: Target,
+    /// How much sound the device sink holds in advance.
+    pub ring_ms: u32,
+    /// How much of that must be there before the device starts.
+    pub prefill_ms: u32,
+    /// How much the device asks for at a time.
+    pub period_ms: u32,
+}
+
+impl SinkConfig {
+    /// The usual settings.
+    pub fn new(sample_rate_hz: u32, target: Target) -> Self {
+        Self { sample_rate_hz, target, ring_ms: 1000, prefill_ms: 40, period_ms: 20 }
+    }
+}
+
+/// A kind of sink.
+pub struct SinkKind {
+    /// What to call it.
+    pub name: &'static str,
+    /// One line for the help.
+    pub summary: &'static str,
+    /// Opens one.
+    pub open: fn(&SinkConfig) -> Result<Box<dyn Sink>, AudioError>,
+}
+
+/// All sinks of this build, the default first.
+pub const SINKS: &[SinkKind] = &[
+    #[cfg(feature = "device")]
+    SinkKind { name: "device", summary: "the system's default sound output", open: device::open },
+    SinkKind { name: "wav", summary: "a WAV file, or WAV on standard output", open: pcm::open_wav },
+    SinkKind { name: "raw", summary: "16-bit little-endian samples without a header", open: pcm::open_raw },
+];
+
+/// Opens the sink called `name`.
+///
+/// # Errors
+/// There is no such sink in this build, or it cannot be opened.
+pub fn open(name: &str, config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
+    match SINKS.iter().find(|kind| kind.name == name) {
+        Some(kind) => (kind.open)(config),
+        None => Err(AudioError::UnknownSink {
+            name: name.into(),
+            known: SINKS.iter().map(|kind| kind.name).collect(),
+        }),
+    }
+}

@@ -1,0 +1,95 @@
+//! How the program ends when something is wrong: `error:`, a blank line, `hint:`, and an exit code that means something.
+
+use std::io;
+use std::process::ExitCode;
+
+use fastglow::Error;
+use fastglow::audio::AudioError;
+use fastglow::voice::VoiceError;
+
+/// The exit codes; the same table is in the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Code {
+    Done = 0,
+    Failure = 1,
+    Usage = 2,
+    Voice = 3,
+    AudioDevice = 4,
+    NothingToSay = 5,
+}
+
+/// Why the program ends early.
+#[derive(Debug)]
+pub enum Failure {
+    /// An error of the library.
+    Library(Error),
+    /// The arguments make no sense together.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// A file named by the user cannot be read.
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Standard input or output failed.
+    Io {
+        /// Which.
+        what: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Library(error.into())
+    }
+}
+
+impl Failure {
+    fn code(&self) -> Code {
+        match self {
+            Failure::Library(Error::Voice(VoiceError::Write { .. })) => Code::Failure,
+            Failure::Library(Error::Voice(_)) => Code::Voice,
+            Failure::Library(Error::Audio(error)) if error.is_broken_pipe() => Code::Done,
+            Failure::Library(Error::Audio(
+                AudioError::NoDevice { .. } | AudioError::Device { .. } | AudioError::Lost { .. },
+            )) => Code::AudioDevice,
+            Failure::Library(Error::Audio(AudioError::UnknownSink { .. })) => Code::AudioDevice,
+            Failure::Library(Error::Text(_)) => Code::NothingToSay,
+            Failure::Library(Error::SpeakConfig(_)) | Failure::Usage { .. } => Code::Usage,
+            Failure::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Code::Done,
+            Failure::Library(_) | Failure::Io { .. } | Failure::File { .. } => Code::Failure,
+        }
+    }
+
+    /// Says what is wrong on standard error, and gives the exit code. A closed pipe is nothing wrong.
+    pub fn report(&self) -> ExitCode {
+        let code = self.code();
+        if code != Code::Done {
+            let (message, hint) = match self {
+                Failure::Library(error) => (error.to_string(), error.hint()),
+                Failure::Usage { message, hint } => (message.clone(), Some(hint.clone())),
+                Failure::Io { what, source } => (format!("{what}: {source}"), None),
+                Failure::File { path, source } => (format!("{}: {source}", path.display()), None),
+            };
+            eprintln!("error: {message}");
+            if let Some(hint) = hint {
+                eprintln!("\nhint: {hint}");
+            }
+        }
+        ExitCode::from(code as u8)
+    }
+}
+
+/// Something that does not end the program but must be said.
+pub fn warn(message: impl std::fmt::Display) {
+    eprintln!("warning: {message}");
+}

@@ -1,0 +1,80 @@
+//! The command line: what the user asks for, in terms of the library.
+//!
+//! Standard output carries sound or listings only; everything else goes to standard error.
+
+mod failure;
+mod input;
+mod picture;
+mod speak;
+mod threads;
+#[cfg(feature = "train")]
+mod train;
+mod voices;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastglow speak \"The door is open.\"              through the loudspeaker
+  fastglow speak -o hello.wav \"Hello, world.\"     into a file
+  some-program | fastglow speak                   as the text arrives, sentence by sentence
+  fastglow speak -o - --raw \"Hi.\" | aplay -f S16_LE -r 22050
+
+Exit codes:
+  0  done (also when the reader of a pipe has seen enough)
+  1  failure: a file or the computation
+  2  usage: an argument is wrong
+  3  voice: missing or damaged
+  4  audio device: none, busy or lost
+  5  nothing to say: the text has no word";
+
+/// Speech for robots and kiosks: text in, sound out, on this machine alone.
+#[derive(Debug, Parser)]
+#[command(name = "fastglow", version, after_help = AFTER_HELP)]
+struct Arguments {
+    /// Report on standard error what is done and how long it takes.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Speak a text.
+    Speak(speak::Arguments),
+    /// List, show and verify voices.
+    Voices(voices::Arguments),
+    /// Make a voice: corpus, features, training, the voice file, its evaluation.
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.verbose {
+        report_spans();
+    }
+    let result = match &arguments.command {
+        Command::Speak(arguments) => speak::run(arguments),
+        Command::Voices(arguments) => voices::run(arguments),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn report_spans() {
+    use tracing_subscriber::fmt::format::FmtSpan;
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_span_events(FmtSpan::CLOSE)
+        .init();
+}

@@ -1,0 +1,121 @@
+//! `fastglow voices`
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+use fastglow::engine::Synthesizer;
+use fastglow::voice::{DEFAULT_VOICE, Found, Part, SearchPath, Voice};
+use serde_json::{Value, json};
+
+use super::failure::{Failure, warn};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The voices there are, and where.
+    List {
+        /// As a JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a voice says about itself.
+    Show {
+        /// A name, or a .gguf file.
+        #[arg(default_value = DEFAULT_VOICE)]
+        voice: String,
+        /// As a JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a voice: file, sums, weights, and that its models can be built.
+    Verify {
+        /// A name, or a .gguf file.
+        #[arg(default_value = DEFAULT_VOICE)]
+        voice: String,
+    },
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let path = SearchPath::from_environment();
+    let text = match &arguments.command {
+        Command::List { json } => list(&path, *json),
+        Command::Show { voice, json } => show(&Voice::load(&path.find(voice)?)?, *json),
+        Command::Verify { voice } => {
+            let voice = Voice::load(&path.find(voice)?)?;
+            voice.verify()?;
+            Synthesizer::new(&voice)?;
+            format!("{}: sound ({} tensors)\n", voice.origin(), voice.tensors().count())
+        }
+    };
+    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    written.map_err(|source| Failure::Io { what: "standard output", source })
+}
+
+/// A damaged voice is listed with a warning: it is there, and it will not speak.
+fn list(path: &SearchPath, as_json: bool) -> String {
+    let found = path.list();
+    let mut entries = Vec::new();
+    let mut text = String::new();
+    for Found { name, source } in &found {
+        match Voice::load(source) {
+            Err(error) => warn(error),
+            Ok(voice) => {
+                let meta = voice.meta();
+                let (language, rate_hz) = (&meta.language, meta.sample_rate_hz);
+                text.push_str(&format!("{name:<20} {language:<8} {rate_hz:>6} Hz  {source}\n"));
+                entries.push(json!({
+                    "name": name,
+                    "language": language,
+                    "sample_rate_hz": rate_hz,
+                    "licence": meta.licence,
+                    "source": source.to_string(),
+                    "default": name == DEFAULT_VOICE,
+                }));
+            }
+        }
+    }
+    if found.is_empty() {
+        let folders: Vec<_> = path.folders().iter().map(|f| f.display().to_string()).collect();
+        warn(format_args!("no voice in {}", folders.join(", ")));
+    }
+    if as_json { format!("{:#}\n", Value::Array(entries)) } else { text }
+}
+
+fn show(voice: &Voice, as_json: bool) -> String {
+    let meta = voice.meta();
+    let counts = [Part::Acoustic, Part::Vocoder].map(|part| voice.weight_count(part));
+    if as_json {
+        let object = json!({
+            "meta": meta,
+            "source": voice.origin(),
+            "weights_sha256": voice.weights_sha256(),
+            "acoustic_weights": counts[0],
+            "vocoder_weights": counts[1],
+            "tensors": voice.tensors().map(|(name, dims, dtype)| {
+                json!({ "name": name, "shape": dims, "precision": format!("{dtype:?}") })
+            }).collect::<Vec<_>>(),
+        });
+        return format!("{object:#}\n");
+    }
+    let million = |count: usize| format!("{:.2} M weights", count as f64 / 1e6);
+    let mut rows = vec![
+        ("name", meta.name.clone()),
+        ("file", voice.origin().to_string()),
+        ("language", meta.language.clone()),
+        ("licence", meta.licence.clone()),
+        ("provenance", meta.provenance.clone()),
+        ("sample rate", format!("{} Hz", meta.sample_rate_hz)),
+        ("acoustic model", million(counts[0])),
+        ("vocoder", million(counts[1])),
+        ("weights", voice.weights_sha256().to_string()),
+    ];
+    if let Some(figures) = meta.training.as_object() {
+        rows.extend(figures.iter().map(|(name, value)| (name.as_str(), value.to_string())));
+    }
+    rows.iter().map(|(name, value)| format!("{name:<16} {value}\n")).collect()
+}

@@ -1,0 +1,167 @@
+//! What a voice says about itself, and its place in the file's metadata.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Fault;
+use super::gguf::Value;
+use crate::phoneme::SYMBOL_FINGERPRINT;
+
+/// The version of the voice format that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+const ARCHITECTURE: &str = "fastglow";
+const KEY_ARCHITECTURE: &str = "general.architecture";
+const KEY_FORMAT_VERSION: &str = "fastglow.format_version";
+const KEY_NAME: &str = "general.name";
+const KEY_LANGUAGE: &str = "fastglow.language";
+const KEY_LICENCE: &str = "fastglow.licence";
+const KEY_PROVENANCE: &str = "fastglow.provenance";
+const KEY_TRAINING: &str = "fastglow.training";
+const KEY_SAMPLE_RATE: &str = "fastglow.sample_rate_hz";
+const KEY_MEL: &str = "fastglow.mel";
+const KEY_ACOUSTIC: &str = "fastglow.acoustic.config";
+const KEY_VOCODER: &str = "fastglow.vocoder.config";
+const KEY_SYMBOLS: &str = "fastglow.symbols_fingerprint";
+
+const LOWEST_SAMPLE_RATE_HZ: u32 = 8_000;
+const HIGHEST_SAMPLE_RATE_HZ: u32 = 192_000;
+
+/// How the mel spectrogram between the two models is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MelSettings {
+    /// Number of bands.
+    pub bands: usize,
+    /// Length of the Hann window and of the transform.
+    pub window_samples: usize,
+    /// Distance between frames.
+    pub hop_samples: usize,
+    /// Lower edge of the lowest band.
+    pub low_hz: f32,
+    /// Upper edge of the highest band.
+    pub high_hz: f32,
+    /// Magnitudes are raised to this before the logarithm.
+    pub floor: f32,
+}
+
+impl Default for MelSettings {
+    /// Those of the published models.
+    fn default() -> Self {
+        Self { bands: 80, window_samples: 1024, hop_samples: 256, low_hz: 0.0, high_hz: 8000.0, floor: 1e-5 }
+    }
+}
+
+/// What a voice says about itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Meta {
+    /// Its name; also the file's, less `.gguf`.
+    pub name: String,
+    /// BCP 47 tag of the language it speaks.
+    pub language: String,
+    /// SPDX expression, or a sentence.
+    pub licence: String,
+    /// Where the speech it learnt from came from, and how it was trained.
+    pub provenance: String,
+    /// Figures of the training: steps, losses, measured quality. Any JSON object.
+    pub training: serde_json::Value,
+    /// Of the sound it makes.
+    pub sample_rate_hz: u32,
+    /// What lies between its two models.
+    pub mel: MelSettings,
+}
+
+/// The two models' configurations, as stored.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelConfigs {
+    /// Of the acoustic model.
+    pub acoustic: serde_json::Value,
+    /// Of the vocoder.
+    pub vocoder: serde_json::Value,
+}
+
+pub(super) fn to_metadata(meta: &Meta, configs: &ModelConfigs) -> Result<BTreeMap<String, Value>, Fault> {
+    let mel = serde_json::to_string(&meta.mel).map_err(|e| bad(KEY_MEL, e))?;
+    let mut metadata = BTreeMap::from([
+        (KEY_FORMAT_VERSION.to_string(), Value::U32(FORMAT_VERSION)),
+        (KEY_SAMPLE_RATE.to_string(), Value::U32(meta.sample_rate_hz)),
+        (KEY_SYMBOLS.to_string(), Value::U32(SYMBOL_FINGERPRINT)),
+    ]);
+    for (key, text) in [
+        (KEY_ARCHITECTURE, ARCHITECTURE.to_string()),
+        (KEY_NAME, meta.name.clone()),
+        (KEY_LANGUAGE, meta.language.clone()),
+        (KEY_LICENCE, meta.licence.clone()),
+        (KEY_PROVENANCE, meta.provenance.clone()),
+        (KEY_TRAINING, meta.training.to_string()),
+        (KEY_MEL, mel),
+        (KEY_ACOUSTIC, configs.acoustic.to_string()),
+        (KEY_VOCODER, configs.vocoder.to_string()),
+    ] {
+        metadata.insert(key.to_string(), Value::Text(text));
+    }
+    Ok(metadata)
+}
+
+pub(super) fn from_metadata(metadata: &BTreeMap<String, Value>) -> Result<(Meta, ModelConfigs), Fault> {
+    let architecture = text(metadata, KEY_ARCHITECTURE)?;
+    if architecture != ARCHITECTURE {
+        return Err(bad(KEY_ARCHITECTURE, format!("expected `{ARCHITECTURE}`, got `{architecture}`")));
+    }
+    let got = number(metadata, KEY_FORMAT_VERSION)?;
+    if got != FORMAT_VERSION {
+        return Err(Fault::Version { what: "voice format", expected: FORMAT_VERSION, got });
+    }
+    // A voice trained on another table would babble.
+    let got = number(metadata, KEY_SYMBOLS)?;
+    if got != SYMBOL_FINGERPRINT {
+        return Err(Fault::Symbols { expected: SYMBOL_FINGERPRINT, got });
+    }
+    let sample_rate_hz = number(metadata, KEY_SAMPLE_RATE)?;
+    if !(LOWEST_SAMPLE_RATE_HZ..=HIGHEST_SAMPLE_RATE_HZ).contains(&sample_rate_hz) {
+        let reason =
+            format!("expected {LOWEST_SAMPLE_RATE_HZ} to {HIGHEST_SAMPLE_RATE_HZ}, got {sample_rate_hz}");
+        return Err(bad(KEY_SAMPLE_RATE, reason));
+    }
+    let meta = Meta {
+        name: text(metadata, KEY_NAME)?.to_string(),
+        language: text(metadata, KEY_LANGUAGE)?.to_string(),
+        licence: text(metadata, KEY_LICENCE)?.to_string(),
+        provenance: text(metadata, KEY_PROVENANCE)?.to_string(),
+        training: json(metadata, KEY_TRAINING)?,
+        sample_rate_hz,
+        mel: json(metadata, KEY_MEL)?,
+    };
+    let configs =
+        ModelConfigs { acoustic: json(metadata, KEY_ACOUSTIC)?, vocoder: json(metadata, KEY_VOCODER)? };
+    Ok((meta, configs))
+}
+
+pub(super) fn bad(key: &str, reason: impl std::fmt::Display) -> Fault {
+    Fault::Value { key: key.into(), reason: reason.to_string() }
+}
+
+pub(super) fn text<'a>(metadata: &'a BTreeMap<String, Value>, key: &str) -> Result<&'a str, Fault> {
+    match metadata.get(key) {
+        None => Err(Fault::Missing(key.into())),
+        Some(Value::Text(text)) => Ok(text),
+        Some(Value::U32(_)) => Err(Fault::ValueType { key: key.into(), expected: "a string", got: 4 }),
+    }
+}
+
+fn number(metadata: &BTreeMap<String, Value>, key: &str) -> Result<u32, Fault> {
+    match metadata.get(key) {
+        None => Err(Fault::Missing(key.into())),
+        Some(Value::U32(number)) => Ok(*number),
+        Some(Value::Text(_)) => Err(Fault::ValueType { key: key.into(), expected: "a u32", got: 8 }),
+    }
+}
+
+fn json<T: DeserializeOwned>(metadata: &BTreeMap<String, Value>, key: &str) -> Result<T, Fault> {
+    serde_json::from_str(text(metadata, key)?).map_err(|e| bad(key, e))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
