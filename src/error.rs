@@ -46,7 +46,9 @@ impl Error {
             Error::Audio(error) => error.hint(),
             Error::Acoustic(error) => error.hint(),
             Error::SpeakConfig(_) => None,
-            Error::NotFinite { .. } => Some("check it with `fastglow voices verify`, or use another voice".into()),
+            Error::NotFinite { .. } => {
+                Some("check it with `fastglow voices verify`, or use another voice".into())
+            }
             #[cfg(feature = "plot")]
             Error::Plot(error) => error.hint(),
             Error::Text(error) => Some(error.hint().to_owned()),

@@ -155,9 +155,8 @@ impl<'a> Speaker<'a> {
         }
         let Self { utterance, sink, picture, .. } = self;
         let mut failed: Option<AudioError> = None;
-        let result = utterance.speak(&piece.text, &mut |event| {
-            play(&event, sink.as_mut(), picture.as_mut(), &mut failed)
-        });
+        let result = utterance
+            .speak(&piece.text, &mut |event| play(&event, sink.as_mut(), picture.as_mut(), &mut failed));
         match (result, failed) {
             (_, Some(error)) => Err(error.into()),
             (Ok(spoken), None) => {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::acoustic::{self, FastSpeech};
 use crate::phoneme::Pronouncer;
-use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 use crate::vocoder::{self, Inversion, WaveGlow};
+use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 use crate::{Error, Result};
 
 pub use gain::Gain;
@@ -128,9 +128,7 @@ impl Synthesizer {
         acoustic.statistics().map_err(|error| misfit(voice, Part::Acoustic, error))?;
         let mut vocoder = WaveGlow::new(&vocoder_config, &params.pp(Part::Vocoder.name()))
             .map_err(|error| misfit(voice, Part::Vocoder, error))?;
-        vocoder
-            .prepare_synthesis(Inversion::Lu)
-            .map_err(|error| misfit(voice, Part::Vocoder, error))?;
+        vocoder.prepare_synthesis(Inversion::Lu).map_err(|error| misfit(voice, Part::Vocoder, error))?;
         let unused = params.unused();
         if let Some(first) = unused.first() {
             let fault = Fault::UnusedTensors { count: unused.len(), first: first.clone() };
