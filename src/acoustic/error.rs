@@ -34,6 +34,14 @@ pub enum Error {
         /// Phones given.
         got: usize,
     },
+    /// A symbol that the voice does not have.
+    #[error("phrase: expected symbols below {symbols}, got {got}")]
+    Symbol {
+        /// Rows of the voice's table.
+        symbols: usize,
+        /// The symbol given.
+        got: u32,
+    },
     /// The phrase is too long in time.
     #[error("phrase: expected at most {most} frames, got {got}")]
     Frames {
@@ -65,7 +73,7 @@ impl Error {
             }
             Error::Phones { got: 0, .. } => None,
             Error::Phones { .. } | Error::Frames { .. } => Some("split the text into shorter phrases".into()),
-            Error::Layout { .. } | Error::Compute(_) => None,
+            Error::Symbol { .. } | Error::Layout { .. } | Error::Compute(_) => None,
         }
     }
 }

@@ -26,6 +26,7 @@ pub use error::Error;
 pub use fastspeech::{Encoded, FastSpeech, Frames, Statistics, Teacher, TeacherForced};
 pub use post_net::{Gated, HighBand, PostNet, Wavenet, WavenetStream};
 pub use predictor::{DurationChoice, round_keeping_sum};
+pub use published::{PublishedControls, PublishedOutput, from_published};
 pub use regulator::{Regulated, contour, token_variances};
 pub use tokens::Tokens;
 

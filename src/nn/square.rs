@@ -1,8 +1,10 @@
 //! Small square matrices: inverse by LU and by Newton-Schulz, log-determinant, and their gradients.
 
+use std::sync::OnceLock;
+
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::ops::values;
+use super::ops::{values, vectorized};
 
 /// A matrix factored by LU with partial pivoting, in f64.
 pub struct Lu {
@@ -23,37 +25,42 @@ impl Lu {
         if matrix.len() != size * size {
             bail!("lu: expected {} values, got {}", size * size, matrix.len());
         }
-        let mut factors: Vec<f64> = matrix.iter().map(|&x| f64::from(x)).collect();
-        let mut pivots: Vec<usize> = (0..size).collect();
-        let mut sign = 1.0;
+        let factors = matrix.iter().map(|&x| f64::from(x)).collect();
+        let mut lu = Self { size, factors, pivots: (0..size).collect(), sign: 1.0 };
+        match vectorized(|| lu.eliminate()) {
+            None => Ok(lu),
+            Some(column) => bail!("lu: the matrix is singular at column {column}"),
+        }
+    }
+
+    /// Gaussian elimination in place; the column without a usable pivot, if there is one.
+    #[inline(always)]
+    fn eliminate(&mut self) -> Option<usize> {
+        let size = self.size;
         for column in 0..size {
             let (best, largest) = (column..size)
-                .map(|row| (row, factors[row * size + column].abs()))
+                .map(|row| (row, self.factors[row * size + column].abs()))
                 .fold((column, -1.0), |best, next| if next.1 > best.1 { next } else { best });
             if !(largest > 1e-300 && largest.is_finite()) {
-                bail!("lu: the matrix is singular at column {column}");
+                return Some(column);
             }
             if best != column {
-                pivots.swap(best, column);
-                sign = -sign;
+                self.pivots.swap(best, column);
+                self.sign = -self.sign;
                 for k in 0..size {
-                    factors.swap(best * size + k, column * size + k);
+                    self.factors.swap(best * size + k, column * size + k);
                 }
             }
-            let (upper, lower) = factors.split_at_mut((column + 1) * size);
+            let (upper, lower) = self.factors.split_at_mut((column + 1) * size);
             let pivot_row = &upper[column * size..];
             let inverse = 1.0 / pivot_row[column];
             for row in lower.chunks_exact_mut(size) {
                 let factor = row[column] * inverse;
                 row[column] = factor;
-                if factor != 0.0 {
-                    for (x, u) in row[column + 1..].iter_mut().zip(&pivot_row[column + 1..]) {
-                        *x -= factor * u;
-                    }
-                }
+                subtract(&mut row[column + 1..], factor, &pivot_row[column + 1..]);
             }
         }
-        Ok(Self { size, factors, pivots, sign })
+        None
     }
 
     /// Sign and natural logarithm of the absolute determinant.
@@ -65,6 +72,11 @@ impl Lu {
 
     /// The inverse, row-major.
     pub fn inverse(&self) -> Vec<f64> {
+        vectorized(|| self.solve_identity())
+    }
+
+    #[inline(always)]
+    fn solve_identity(&self) -> Vec<f64> {
         let n = self.size;
         let mut x = vec![0f64; n * n];
         for (row, &pivot) in self.pivots.iter().enumerate() {
@@ -90,6 +102,7 @@ impl Lu {
     }
 }
 
+#[inline(always)]
 fn subtract(target: &mut [f64], factor: f64, row: &[f64]) {
     if factor != 0.0 {
         for (t, r) in target.iter_mut().zip(row) {
@@ -111,7 +124,7 @@ pub fn inverse(weight: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// The matrix is singular or not square.
 pub fn log_abs_det(weight: &Tensor) -> Result<Tensor> {
-    on_cpu(weight)?.apply_op1(LogAbsDet)?.to_device(weight.device())
+    on_cpu(weight)?.apply_op1(LogAbsDet(OnceLock::new()))?.to_device(weight.device())
 }
 
 /// The inverse of `weight [n, n]` by Newton's iteration in Schulz's form, X ← X(2I − WX), from Wᵀ / (‖W‖₁ ‖W‖∞), which
@@ -178,7 +191,8 @@ impl CustomOp1 for Inverse {
     }
 }
 
-struct LogAbsDet;
+/// Keeps the factors of the forward pass for the gradient.
+struct LogAbsDet(OnceLock<Lu>);
 
 impl CustomOp1 for LogAbsDet {
     fn name(&self) -> &'static str {
@@ -186,12 +200,15 @@ impl CustomOp1 for LogAbsDet {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (_, log) = factor(self.name(), storage, layout)?.sign_log_abs_det();
+        let lu = factor(self.name(), storage, layout)?;
+        let (_, log) = self.0.get_or_init(|| lu).sign_log_abs_det();
         Ok((CpuStorage::F32(vec![log as f32]), Shape::from(())))
     }
 
     fn bwd(&self, weight: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let inverse = weight.contiguous()?.apply_op1_no_bwd(&Inverse)?;
+        let Some(lu) = self.0.get() else { bail!("{}: the gradient comes before the value", self.name()) };
+        let inverse: Vec<f32> = lu.inverse().into_iter().map(|x| x as f32).collect();
+        let inverse = Tensor::from_vec(inverse, weight.shape(), weight.device())?;
         Ok(Some(inverse.t()?.contiguous()?.broadcast_mul(grad)?))
     }
 }

@@ -7,6 +7,7 @@ pub mod corpus;
 mod error;
 pub mod features;
 pub mod random;
+pub mod recipe;
 pub mod run;
 pub mod spectral;
 pub mod task;

@@ -125,7 +125,13 @@ pub fn train(
     let mut clock = Instant::now();
     let mut sums: Vec<(&'static str, f64)> = Vec::new();
     let (mut summed, mut bad_in_a_row) = (0u32, 0u32);
+    let exhausted =
+        |progress: &Progress| config.patience > 0 && progress.stale_validations >= config.patience;
     while progress.step < config.steps {
+        if exhausted(&progress) {
+            ending = Ending::EarlyStop;
+            break;
+        }
         let loss = task.loss(progress.step)?;
         let gradients = loss.total.backward()?;
         let report = adam.step(&gradients, config.learning_rate_at(progress.step))?;
@@ -165,13 +171,16 @@ pub fn train(
             }
             adam.put_back(&trained)?;
         }
-        let patience_over = config.patience > 0 && progress.stale_validations >= config.patience;
-        if progress.step % config.checkpoint_every == 0 || stop || patience_over {
+        if progress.step % config.checkpoint_every == 0
+            || progress.step == config.steps
+            || stop
+            || exhausted(&progress)
+        {
             progress.seconds += std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
             checkpoint::save(&files.last, adam.state()?, &progress)?;
         }
-        if stop || patience_over {
-            ending = if stop { Ending::Stopped } else { Ending::EarlyStop };
+        if stop {
+            ending = Ending::Stopped;
             break;
         }
     }

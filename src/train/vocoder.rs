@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Result, Tensor, bail};
 
+use super::features::Utterance;
 use super::random::StepRandom;
 use super::spectral::EnergyDistance;
 use super::task::{BatchLoss, Task};
@@ -16,6 +17,29 @@ pub struct Material {
     pub excitation: Vec<f32>,
     /// `[frames, mel_bands + 2]`: log-mel, log-F0, voicing.
     pub features: Vec<f32>,
+}
+
+impl Material {
+    /// Utterances end to end.
+    pub fn from_utterances(utterances: &[Utterance], mel_bands: usize) -> Self {
+        let mut material = Self { samples: Vec::new(), excitation: Vec::new(), features: Vec::new() };
+        for utterance in utterances {
+            material.samples.extend_from_slice(&utterance.samples);
+            material.excitation.extend_from_slice(&utterance.excitation);
+            let prosody = utterance.log_f0.iter().zip(&utterance.voicing);
+            for (mel, (log_f0, voicing)) in utterance.mel.chunks_exact(mel_bands).zip(prosody) {
+                material.features.extend_from_slice(mel);
+                material.features.extend([log_f0, voicing]);
+            }
+        }
+        material
+    }
+
+    /// Root of the mean square of the samples, silences included.
+    pub fn rms(&self) -> f64 {
+        let power: f64 = self.samples.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        (power / self.samples.len().max(1) as f64).sqrt()
+    }
 }
 
 /// Settings of [`VocoderTask`].

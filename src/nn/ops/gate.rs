@@ -28,7 +28,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     // Adding and subtracting 1.5 × 2^23 rounds to the nearest integer without a call.
     const ROUND: f32 = 12_582_912.0;
-    let k = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let k = shifted - ROUND;
     let r = (x - k * 0.693_359_4) - k * -2.121_944_4e-4;
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_199_9e-3;
@@ -37,7 +38,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 0.5;
     let y = p * r * r + r + 1.0;
-    y * f32::from_bits(((k as i32 + 127) as u32) << 23)
+    // The low bits of the shifted number are k: no conversion, which would have to saturate.
+    y * f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits() - 127) << 23)
 }
 
 #[inline(always)]
@@ -66,11 +68,11 @@ fn backward(xs: &[f32], grad: &[f32], dxs: &mut [f32], width: usize) {
     for ((row, grad), out) in rows.zip(dxs.chunks_exact_mut(2 * width)) {
         let (content, gate) = row.split_at(width);
         let (d_content, d_gate) = out.split_at_mut(width);
-        let inputs = content.iter().zip(gate).zip(grad);
-        for ((d_content, d_gate), ((&c, &g), grad)) in d_content.iter_mut().zip(d_gate).zip(inputs) {
-            let (t, s) = (tanh(c), sigmoid(g));
-            *d_content = grad * (1.0 - t * t) * s;
-            *d_gate = grad * t * s * (1.0 - s);
+        // Indices: five zipped iterators are too much for the vectoriser.
+        for i in 0..width {
+            let (t, s) = (tanh(content[i]), sigmoid(gate[i]));
+            d_content[i] = grad[i] * (1.0 - t * t) * s;
+            d_gate[i] = grad[i] * t * s * (1.0 - s);
         }
     }
 }

@@ -57,8 +57,21 @@ pub(crate) fn vectorized<R>(pass: impl FnOnce() -> R) -> R {
     ARCH.get_or_init(pulp::Arch::new).dispatch(pass)
 }
 
-/// Lanes of a sum: enough for the widest registers and to hide the latency of an addition.
-const LANES: usize = 32;
+/// Lanes of a sum: two of the widest registers in use.
+const LANES: usize = 16;
+
+/// Combines lanes in pairs, so that neither time nor rounding grows with their number.
+#[inline(always)]
+fn combine(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = join(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
 
 /// The sum of `term` over pairs of equally long rows, in [`LANES`] partial sums.
 #[inline(always)]
@@ -74,11 +87,28 @@ fn sum2(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
             *lane += term(a, b);
         }
     }
-    lanes.iter().sum()
+    combine(lanes, |a, b| a + b)
 }
 
 /// The sum of `term` over a row, in [`LANES`] partial sums.
 #[inline(always)]
 fn sum1(a: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     sum2(a, a, |a, _| term(a))
+}
+
+/// The largest value of a row; NaN never wins.
+#[inline(always)]
+fn maximum(row: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let blocks = row.chunks_exact(LANES);
+    for (lane, &x) in lanes.iter_mut().zip(blocks.remainder()) {
+        *lane = larger(*lane, x);
+    }
+    for block in blocks {
+        for (lane, &x) in lanes.iter_mut().zip(block) {
+            *lane = larger(*lane, x);
+        }
+    }
+    combine(lanes, larger)
 }

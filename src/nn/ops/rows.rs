@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-use super::{gate::exp, sum1, sum2, values, vectorized};
+use super::{gate::exp, maximum, sum1, sum2, values, vectorized};
 
 /// Softmax over the last dimension. A row that is −∞ throughout gives zeros.
 ///
@@ -118,18 +118,6 @@ impl Row {
         }
         out
     }
-}
-
-/// The largest value of a row; NaN never wins.
-#[inline(always)]
-fn maximum(row: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; super::LANES];
-    for block in row.chunks(super::LANES) {
-        for (top, &x) in lanes.iter_mut().zip(block) {
-            *top = if x > *top { x } else { *top };
-        }
-    }
-    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
 struct RowGradient(Row);

@@ -314,11 +314,26 @@ fn read_text(path: &Path, max_bytes: u64) -> Result<String, CorpusError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// A file to be moved to its final name when it is complete. Readable by whom the system's mask allows, unlike other
+/// temporary files.
+pub(crate) fn temporary_in(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(directory)
+}
+
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CorpusError> {
     use std::io::Write;
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(CorpusError::io(directory))?;
+    let mut file = temporary_in(directory).map_err(CorpusError::io(directory))?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(CorpusError::io(path))?;
     file.persist(path).map_err(|error| CorpusError::io(path)(error.error))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

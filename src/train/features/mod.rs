@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub use phones::{Agreement, Disagreement, TimedPhones};
 pub use store::{FeatureHeader, FeatureReader};
 
+use crate::phoneme::Pronouncer;
 use crate::signal::{
     ExcitationConfig, F0Config, F0Tracker, MelConfig, MelSpectrogram, SignalError, SourceFrame,
     aligned_excitation, continuous_log_f0, read_wav, resample,
@@ -147,6 +148,9 @@ pub enum FeatureError {
         /// Length of the recording.
         sound_s: f64,
     },
+    /// An utterance in which nothing is said.
+    #[error("features: expected phones in the labels, got silence only")]
+    NoPhones,
     /// One utterance failed.
     #[error("features: utterance {index}: {source}")]
     Utterance {
@@ -191,7 +195,7 @@ impl FeatureError {
             }
             Self::Empty { .. } => Some("make the corpus first".to_owned()),
             Self::File { .. } => Some("make the features again from the corpus".to_owned()),
-            Self::Phone { .. } | Self::Io { .. } => None,
+            Self::Phone { .. } | Self::NoPhones | Self::Io { .. } => None,
         }
     }
 
@@ -207,6 +211,7 @@ pub struct FeatureExtractor {
     mel: MelSpectrogram,
     f0: F0Tracker,
     dither: f32,
+    pronouncer: Pronouncer,
 }
 
 impl FeatureExtractor {
@@ -226,6 +231,7 @@ impl FeatureExtractor {
             mel: MelSpectrogram::new(config.mel)?,
             f0: F0Tracker::new(config.f0)?,
             dither: config.dither,
+            pronouncer: Pronouncer::new(),
         })
     }
 
@@ -258,11 +264,14 @@ impl FeatureExtractor {
         let excitation = aligned_excitation(source, &samples, &frames)?;
 
         let frames_per_second = f64::from(config.sample_rate_hz) / hop_samples as f64;
+        let (timed, words) = timed_phones(labels, FrameClock { frame_count, frames_per_second }, &|word| {
+            Some(self.pronouncer.word(word).phones)
+        })?;
         Ok(Utterance {
             index,
             text: labels.text.clone(),
-            words: labels.words.iter().map(|word| word.spoken.clone()).collect(),
-            timed: timed_phones(labels, FrameClock { frame_count, frames_per_second })?,
+            words,
+            timed,
             samples,
             excitation,
             mel: mel.log_mel,
@@ -391,3 +400,6 @@ fn corpus_files(corpus_directory: &Path) -> Result<Vec<(usize, PathBuf)>, Featur
 pub fn load_features(directory: &Path, split: Split) -> Result<Vec<Utterance>, FeatureError> {
     FeatureReader::open(&directory.join(split.file_name()))?.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,13 @@
 //!
 //! The result has the form that the front end gives at run time: [`Pause::Start`] first, a pause for each punctuation
 //! mark (of no frames where the teacher made none), [`Pause::Break`] where it paused without one, the final pause last.
+//!
+//! The teacher knows two stresses, our lexicon three. Where both have the same phones for a word, the lexicon's stresses
+//! are taken, so that the model hears in training what it will be given in use; elsewhere the teacher's phones stand.
 
 use std::collections::HashMap;
 
-use crate::phoneme::{Pause, Phone, Symbol, WordPosition, phrase_position};
+use crate::phoneme::{Pause, Phone, PhonemeSeq, SequenceBuilder, Symbol, WordSpan};
 use crate::train::corpus::{Labels, SegmentPlace};
 
 use super::FeatureError;
@@ -37,8 +40,13 @@ struct Token {
     end_s: f64,
 }
 
-/// Maps one utterance's labels. Frame `t`, at time `t / frames_per_second`, belongs to the phone that sounds then.
-pub(super) fn timed_phones(labels: &Labels, clock: FrameClock) -> Result<TimedPhones, FeatureError> {
+/// Maps one utterance's labels; also gives the words that the phones refer to. Frame `t`, at time
+/// `t / frames_per_second`, belongs to the phone that sounds then.
+pub(super) fn timed_phones(
+    labels: &Labels,
+    clock: FrameClock,
+    lexicon: &dyn Fn(&str) -> Option<Vec<Symbol>>,
+) -> Result<(TimedPhones, Vec<String>), FeatureError> {
     let last_s = labels.segments.last().map_or(0.0, |segment| segment.end_s);
     let sound_s = clock.frame_count as f64 / clock.frames_per_second;
     let frame_s = 1.0 / clock.frames_per_second;
@@ -57,7 +65,33 @@ pub(super) fn timed_phones(labels: &Labels, clock: FrameClock) -> Result<TimedPh
         durations_frames.push((end - start) as u32);
         start = end;
     }
-    Ok(TimedPhones { phones: placed(&tokens), durations_frames })
+    let sequence =
+        sequence(labels, &tokens, lexicon).filter(|sequence| sequence.phones.len() == tokens.len());
+    let PhonemeSeq { phones, words } = sequence.ok_or(FeatureError::NoPhones)?;
+    Ok((TimedPhones { phones, durations_frames }, words.into_iter().map(|word| word.spoken).collect()))
+}
+
+/// Lays the tokens out as the front end would: one phone for each token.
+fn sequence(
+    labels: &Labels,
+    tokens: &[Token],
+    lexicon: &dyn Fn(&str) -> Option<Vec<Symbol>>,
+) -> Option<PhonemeSeq> {
+    let mut builder = SequenceBuilder::default();
+    // The pause at the start comes with the first word.
+    for group in tokens.get(1..)?.chunk_by(|a, b| a.word.is_some() && a.word == b.word) {
+        match (group[0].word, group[0].symbol.pause()) {
+            (Some(word), _) => {
+                let spoken = labels.words[word].spoken.clone();
+                let teacher: Vec<_> = group.iter().map(|token| token.symbol).collect();
+                let own = lexicon(&spoken).filter(|own| unstressed(own) == unstressed(&teacher));
+                builder.word(WordSpan { spoken, source: 0..0 }, &own.unwrap_or(teacher));
+            }
+            (None, Some(pause)) => builder.pause(pause),
+            (None, None) => return None,
+        }
+    }
+    builder.finish()
 }
 
 fn tokens(labels: &Labels) -> Result<Vec<Token>, FeatureError> {
@@ -148,39 +182,6 @@ fn arpabet(phone: &str, place: SegmentPlace, word: &str) -> Result<Vec<Symbol>, 
     symbols.ok_or_else(|| FeatureError::Phone { phone: phone.to_owned(), word: word.to_owned() })
 }
 
-/// Adds the positions in word and phrase.
-fn placed(tokens: &[Token]) -> Vec<Phone> {
-    let mut phones = Vec::with_capacity(tokens.len());
-    let (mut ending, mut words_to_end, mut next_word) = (Pause::Stop, 0, None);
-    for (i, token) in tokens.iter().enumerate().rev() {
-        let (word_position, distance) = match (token.symbol.pause(), token.word) {
-            (None, Some(word)) => {
-                if next_word.is_some_and(|next| next != word) {
-                    words_to_end += 1;
-                }
-                next_word = Some(word);
-                let same = |token: &&Token| token.word == Some(word);
-                let before = tokens[..i].iter().rev().take_while(same).count();
-                let after = tokens[i + 1..].iter().take_while(same).count();
-                (WordPosition::of(before, before + 1 + after), words_to_end)
-            }
-            (pause, _) => {
-                ending = pause.unwrap_or(ending);
-                (words_to_end, next_word) = (0, None);
-                (WordPosition::None, 0)
-            }
-        };
-        phones.push(Phone {
-            symbol: token.symbol,
-            word_position,
-            phrase_position: phrase_position(ending, distance),
-            word: token.word.map(|word| word as u32),
-        });
-    }
-    phones.reverse();
-    phones
-}
-
 /// How the teacher's pronunciations compare with a lexicon's.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Agreement {
@@ -260,6 +261,7 @@ fn unstressed(symbols: &[Symbol]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::phoneme::WordPosition;
     use crate::train::corpus::{LabelWord, Segment};
 
     /// Words as `spelling` + punctuation, segments as (phone, end in hundredths, stress and word).
@@ -281,6 +283,14 @@ mod tests {
     }
 
     const CLOCK: FrameClock = FrameClock { frame_count: 100, frames_per_second: 100.0 };
+
+    fn no_lexicon(_: &str) -> Option<Vec<Symbol>> {
+        None
+    }
+
+    fn parse(names: &str) -> Vec<Symbol> {
+        names.split(' ').map(|name| Symbol::parse(name).unwrap()).collect()
+    }
 
     fn little_dog() -> Labels {
         let one = Some((true, 0));
@@ -305,7 +315,7 @@ mod tests {
 
     #[test]
     fn phones_pauses_and_durations() {
-        let got = timed_phones(&little_dog(), CLOCK).unwrap();
+        let (got, _) = timed_phones(&little_dog(), CLOCK, &no_lexicon).unwrap();
         let symbols = got.phones.iter().map(|p| p.symbol.to_string()).collect::<Vec<_>>().join(" ");
         assert_eq!(symbols, "^ OW1 , L IH1 T AH0 L _ D AO1 G ?");
         assert_eq!(got.durations_frames, [10, 10, 0, 5, 5, 5, 5, 5, 5, 10, 20, 10, 10]);
@@ -322,10 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn the_lexicons_stress_is_taken_where_its_phones_are_the_same() {
+        let lexicon = |word: &str| match word {
+            "oh" => Some(parse("OW2")),
+            "little" => Some(parse("L IH2 T L")),
+            _ => None,
+        };
+        let (got, _) = timed_phones(&little_dog(), CLOCK, &lexicon).unwrap();
+        let symbols = got.phones.iter().map(|p| p.symbol.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(symbols, "^ OW2 , L IH1 T AH0 L _ D AO1 G ?");
+    }
+
+    #[test]
     fn words_to_the_end_are_counted() {
         let words: Vec<_> = (0..5).map(|_| ("a", "")).collect();
         let segments: Vec<_> = (0..5).map(|w| ("ax", 20 * (w as u32 + 1), Some((false, w)))).collect();
-        let got = timed_phones(&labels(&words, &segments), CLOCK).unwrap();
+        let (got, _) = timed_phones(&labels(&words, &segments), CLOCK, &no_lexicon).unwrap();
         let phrases: Vec<_> = got.phones.iter().map(|p| p.phrase_position).collect();
         // Start, five words, and a full stop that is understood.
         assert_eq!(phrases, [0, 3, 3, 2, 1, 0, 0]);
@@ -336,7 +358,7 @@ mod tests {
     #[test]
     fn frames_belong_to_the_phone_that_sounds_at_their_instant() {
         let clock = FrameClock { frame_count: 87, frames_per_second: 22_050.0 / 256.0 };
-        let got = timed_phones(&little_dog(), clock).unwrap();
+        let (got, _) = timed_phones(&little_dog(), clock, &no_lexicon).unwrap();
         assert_eq!(got.durations_frames.iter().sum::<u32>(), 87);
         // Frames 0 to 8 are at 0 to 0.0929 s, before the end of the first pause at 0.1 s.
         assert_eq!(got.durations_frames[0], 9);
@@ -345,17 +367,19 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_an_error() {
         let short = FrameClock { frame_count: 80, ..CLOCK };
-        assert!(matches!(timed_phones(&little_dog(), short), Err(FeatureError::Times { .. })));
+        assert!(matches!(timed_phones(&little_dog(), short, &no_lexicon), Err(FeatureError::Times { .. })));
         let strange = labels(&[("a", ".")], &[("xx", 100, Some((true, 0)))]);
-        assert!(matches!(timed_phones(&strange, CLOCK), Err(FeatureError::Phone { .. })));
+        assert!(matches!(timed_phones(&strange, CLOCK, &no_lexicon), Err(FeatureError::Phone { .. })));
+        let mute = labels(&[("a", ".")], &[("pau", 100, None)]);
+        assert!(matches!(timed_phones(&mute, CLOCK, &no_lexicon), Err(FeatureError::NoPhones)));
         let nowhere = labels(&[("a", ".")], &[("ax", 100, None)]);
-        assert!(matches!(timed_phones(&nowhere, CLOCK), Err(FeatureError::Phone { .. })));
+        assert!(matches!(timed_phones(&nowhere, CLOCK, &no_lexicon), Err(FeatureError::Phone { .. })));
     }
 
     #[test]
     fn agreement_counts_words() {
-        let timed = timed_phones(&little_dog(), CLOCK).unwrap();
-        let words = ["oh", "little", "dog"].map(str::to_owned);
+        let (timed, words) = timed_phones(&little_dog(), CLOCK, &no_lexicon).unwrap();
+        assert_eq!(words, ["oh", "little", "dog"]);
         let parse =
             |names: &str| names.split(' ').map(|name| Symbol::parse(name).unwrap()).collect::<Vec<_>>();
         let utterance: (&[Phone], &[String]) = (&timed.phones, &words);

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::phoneme::{PHRASE_POSITION_COUNT, Phone, Symbol, WordPosition};
+use crate::train::corpus::temporary_in;
 
 use super::{FeatureError, TimedPhones, Utterance};
 
@@ -61,7 +62,7 @@ pub(super) struct FeatureWriter {
 impl FeatureWriter {
     pub(super) fn create(path: &Path, header: FeatureHeader) -> Result<Self, FeatureError> {
         let directory = path.parent().unwrap_or(Path::new("."));
-        let file = tempfile::NamedTempFile::new_in(directory).map_err(FeatureError::io(directory))?;
+        let file = temporary_in(directory).map_err(FeatureError::io(directory))?;
         let file = BufWriter::with_capacity(1 << 20, file);
         let mut writer = Self { path: path.to_owned(), file, digest: Sha256::new(), header, count: 0 };
         let mut bytes = MAGIC.to_vec();
@@ -221,7 +222,14 @@ impl FeatureReader {
         let want = self.digest.finalize_reset();
         let mut got = [0; 32];
         self.file.read_exact(&mut got).map_err(FeatureError::io(&self.path))?;
-        if got[..] != want[..] { Err(self.refusal("checksum does not match")) } else { Ok(()) }
+        if got[..] != want[..] {
+            return Err(self.refusal("checksum does not match"));
+        }
+        match self.file.read(&mut [0]) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.refusal("something follows the end")),
+            Err(error) => Err(FeatureError::io(&self.path)(error)),
+        }
     }
 
     fn read_bytes(&mut self, count: usize) -> Result<Vec<u8>, FeatureError> {
