@@ -2,11 +2,11 @@
 //!
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
+mod environment;
 mod failure;
 mod input;
 mod picture;
 mod speak;
-mod threads;
 mod voices;
 
 use std::process::ExitCode;

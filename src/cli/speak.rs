@@ -11,10 +11,10 @@ use fastglow::engine::{Event, SpeakConfig, Synthesizer, Utterance};
 use fastglow::text::{TextError, Unspoken, normalise};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 
+use super::environment;
 use super::failure::{Failure, warn};
 use super::input::{Piece, TextInput};
 use super::picture::Picture;
-use super::threads;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -34,7 +34,7 @@ pub struct Arguments {
     voice: String,
 
     /// Another seed says the same thing a little differently; the same one, exactly alike.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
 
     /// Speaking rate, 0.5 to 2: 2 is twice as fast.
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         // Before anything is loaded or opened.
         normalise(text).speakable()?;
     }
-    threads::leave_one_core();
+    environment::prepare();
     let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
     let mut speaker = Speaker::open(arguments, &synthesizer)?;
     match &arguments.text {

@@ -72,6 +72,14 @@ impl Part {
             Part::Vocoder => "vocoder",
         }
     }
+
+    /// The weights and constants of a trained model of this kind, named as in the file.
+    pub fn weights(self, params: &Params) -> BTreeMap<String, Tensor> {
+        let vars = params.vars().into_iter().map(|(name, var)| (name, var.as_detached_tensor()));
+        vars.chain(params.constants())
+            .map(|(name, tensor)| (format!("{}.{name}", self.name()), tensor))
+            .collect()
+    }
 }
 
 /// A voice in memory.
@@ -85,7 +93,7 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// A voice of trained weights, named as in the file (`acoustic.…`, `vocoder.…`), to be saved.
+    /// A voice of trained weights, named as in the file ([`Part::weights`]), to be saved.
     ///
     /// # Errors
     /// A weight is not finite or cannot be packed.
