@@ -7,6 +7,8 @@ mod failure;
 mod input;
 mod picture;
 mod speak;
+#[cfg(feature = "train")]
+mod train;
 mod voices;
 
 use std::io::IsTerminal;
@@ -46,6 +48,9 @@ enum Command {
     Speak(speak::Arguments),
     /// List, show and verify voices.
     Voices(voices::Arguments),
+    /// Make a voice: corpus, features, training, the voice file, its evaluation.
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
 }
 
 /// Runs the program.
@@ -57,6 +62,8 @@ pub fn run() -> ExitCode {
     let result = match &arguments.command {
         Command::Speak(arguments) => speak::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

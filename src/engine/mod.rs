@@ -152,6 +152,11 @@ impl Synthesizer {
         self.meta.sample_rate_hz
     }
 
+    /// The second of its models.
+    pub fn vocoder(&self) -> &Arc<WaveGlow> {
+        &self.vocoder
+    }
+
     /// Samples per frame.
     pub fn hop_samples(&self) -> usize {
         self.vocoder.config().hop_samples
