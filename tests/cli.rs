@@ -37,7 +37,7 @@ fn stderr(output: &Output) -> String {
     text
 }
 
-/// Ends with this code, says `error:` and `hint:`, and writes nothing to standard output.
+/// Ends with this code, says `error:`, and writes nothing to standard output.
 fn fails(command: &mut Command, expected: i32) -> String {
     let output = command.output().unwrap();
     let text = stderr(&output);

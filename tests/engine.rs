@@ -194,3 +194,25 @@ fn a_voice_with_tensors_to_spare_or_two_minds_is_refused() {
         ModelConfigs { vocoder: serde_json::to_value(other_rate).unwrap(), ..tiny_voice::configs() };
     assert!(refusal(configs).to_string().contains("16000"));
 }
+
+#[test]
+fn absurd_sizes_in_a_configuration_are_refused() {
+    for (part, key, value) in [
+        ("acoustic", "width", 1u64 << 40),
+        ("acoustic", "encoder_blocks", 1 << 40),
+        ("acoustic", "heads", 0),
+        ("vocoder", "flows", 1 << 40),
+        ("vocoder", "hop_samples", 1 << 40),
+        ("vocoder", "hop_samples", 0),
+        ("vocoder", "mel_bands", 0),
+    ] {
+        let mut configs = tiny_voice::configs();
+        let config = if part == "acoustic" { &mut configs.acoustic } else { &mut configs.vocoder };
+        config[key] = value.into();
+        let error = refusal(configs).to_string();
+        assert!(error.contains("tiny"), "{part} {key} {value}: {error}");
+    }
+    let mut configs = tiny_voice::configs();
+    configs.vocoder["no_such_key"] = 1.into();
+    assert!(refusal(configs).to_string().contains("no_such_key"));
+}

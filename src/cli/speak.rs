@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fastglow::Error;
-use fastglow::audio::{self, AudioError, SINKS, Sink, SinkConfig, Target};
+use fastglow::audio::{self, AudioError, Sink, SinkConfig, Target};
 use fastglow::engine::{Event, SpeakConfig, Synthesizer, Utterance};
 use fastglow::text::{TextError, Unspoken, normalise};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
@@ -132,15 +132,13 @@ impl<'a> Speaker<'a> {
         };
         let utterance = synthesizer.utterance(config)?;
         let (sink, target) = match &arguments.output {
-            None => (SINKS.first().map_or("", |kind| kind.name), Target::Stdout),
+            None => ("device", Target::Stdout),
             Some(path) => {
                 let is_stdout = path.as_os_str() == "-";
                 let target = if is_stdout { Target::Stdout } else { Target::File(path.clone()) };
                 (if arguments.raw { "raw" } else { "wav" }, target)
             }
         };
-        // Without a sound card in the build, nothing must fall through to standard output.
-        let sink = if arguments.output.is_none() && sink != "device" { "device" } else { sink };
         let sink = audio::open(sink, &SinkConfig::new(synthesizer.sample_rate_hz(), target))?;
         let picture = arguments.plot.as_ref().map(|_| {
             Picture::new(&synthesizer.meta().name, synthesizer.sample_rate_hz(), synthesizer.hop_samples())
