@@ -2,15 +2,16 @@
 //!
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
+mod environment;
 mod failure;
 mod input;
 mod picture;
 mod speak;
-mod threads;
 #[cfg(feature = "train")]
 mod train;
 mod voices;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -74,6 +75,7 @@ fn report_spans() {
     use tracing_subscriber::fmt::format::FmtSpan;
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(tracing::Level::DEBUG)
         .with_span_events(FmtSpan::CLOSE)
         .init();

@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             bar.finish();
         }
         Command::Run { work, stage, scale } => {
-            super::threads::leave_one_core();
+            super::environment::prepare();
             train(work, stage.as_deref(), *scale)?;
         }
         Command::Pack { work, output, float } => {
