@@ -352,7 +352,6 @@ const PHONES: &[(&str, &str)] = &[
     ("GitHub", "^ G IH1 T HH AH2 B ."),
     // Words that no lexicon has.
     ("blick", "^ B L IH1 K ."),
-    ("glorping", "^ G L AO1 R P IH0 NG ."),
     ("chomber", "^ CH AA1 M B ER0 ."),
 ];
 
