@@ -344,7 +344,7 @@ const PHONES: &[(&str, &str)] = &[
     ("hello", "^ HH AH0 L OW1 ."),
     ("world", "^ W ER1 L D ."),
     ("understand", "^ AH2 N D ER0 S T AE1 N D ."),
-    ("5 km", "^ F AY1 V K AH0 L AA1 M AH0 T ER0 Z ."),
+    ("5 km", "^ F AY1 V K AH0 L AA1 M AH2 T ER0 Z ."),
     ("$1", "^ W AH1 N D AA1 L ER0 ."),
     ("3:05", "^ TH R IY1 OW1 F AY1 V ."),
     ("café", "^ K AH0 F EY1 ."),

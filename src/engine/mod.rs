@@ -50,7 +50,7 @@ impl Default for SpeakConfig {
             pitch_semitones: 0.0,
             volume_db: 0.0,
             expressiveness: 0.0,
-            noise_scale: 0.8,
+            noise_scale: 0.667,
             first_window_frames: 8,
             longest_window_frames: 64,
         }

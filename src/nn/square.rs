@@ -31,7 +31,7 @@ impl Lu {
         let factors: Vec<f64> = matrix.iter().map(|&x| f64::from(x)).collect();
         // What elimination leaves of a column that depends on the others is rounding, of about this size.
         let top = factors.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
-        let smallest_pivot = top * size as f64 * f64::EPSILON;
+        let smallest_pivot = 64.0 * top * size as f64 * f64::EPSILON;
         let mut lu = Self { size, factors, pivots: (0..size).collect(), sign: 1.0 };
         match vectorized(|| lu.eliminate(smallest_pivot)) {
             None => Ok(lu),
