@@ -77,17 +77,17 @@ fn inflection(word: &str, lookup: Lookup<'_>) -> Option<Vec<Symbol>> {
             return Some(phones);
         }
     }
-    if let Some(base) = word.strip_suffix("ed") {
-        if let Some(mut phones) = verb_stem(base, &stem) {
-            add_ed(&mut phones);
-            return Some(phones);
-        }
+    if let Some(base) = word.strip_suffix("ed")
+        && let Some(mut phones) = verb_stem(base, &stem)
+    {
+        add_ed(&mut phones);
+        return Some(phones);
     }
-    if let Some(base) = word.strip_suffix("ing") {
-        if let Some(mut phones) = verb_stem(base, &stem) {
-            phones.extend(parse("IH0 NG"));
-            return Some(phones);
-        }
+    if let Some(base) = word.strip_suffix("ing")
+        && let Some(mut phones) = verb_stem(base, &stem)
+    {
+        phones.extend(parse("IH0 NG"));
+        return Some(phones);
     }
     None
 }

@@ -45,13 +45,13 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     // `3 1/4`, `3-1/4`
     if let Some((above, below, end)) =
         stroke(reader, 2).filter(|_| reader.is_space(1) || reader.mark(1) == Some('-'))
+        && is_fraction(above, below)
+        && whole.len() <= 4
     {
-        if is_fraction(above, below) && whole.len() <= 4 {
-            cardinal(whole, out);
-            out.words("and");
-            write(above, below, true, out);
-            return usize::try_from(read_unit(reader, end, true, out)).ok();
-        }
+        cardinal(whole, out);
+        out.words("and");
+        write(above, below, true, out);
+        return usize::try_from(read_unit(reader, end, true, out)).ok();
     }
     let (above, below, end) = stroke(reader, 0)?;
     if is_fraction(above, below) {

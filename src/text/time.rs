@@ -58,7 +58,7 @@ fn read_hour(reader: &Reader<'_>, hours: &str, out: &mut Spoken) -> Option<isize
     let hour = below(13, hours)?;
     let word = reader.skip_space(1);
     let o_clock = reader.word(word).is_some_and(|word| {
-        let mut letters = word.to_lowercase().replace(|c| is_apostrophe(c), "'");
+        let mut letters = word.to_lowercase().replace(is_apostrophe, "'");
         letters.retain(|c| c != '\'');
         letters == "oclock"
     });

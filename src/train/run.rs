@@ -152,7 +152,7 @@ pub fn train(
             }
         }
         let mut stop = observer(Event::Step { step: progress.step, steps: config.steps }).is_break();
-        if progress.step % config.validate_every == 0 || progress.step == config.steps {
+        if progress.step.is_multiple_of(config.validate_every) || progress.step == config.steps {
             progress.seconds += std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
             let means = sums.drain(..).map(|(name, sum)| (name, (sum / f64::from(summed)) as f32)).collect();
             stop |= observer(Event::Line(&log.write("train", &progress, means)?)).is_break();
@@ -172,7 +172,7 @@ pub fn train(
             }
             adam.put_back(&trained)?;
         }
-        if progress.step % config.checkpoint_every == 0
+        if progress.step.is_multiple_of(config.checkpoint_every)
             || progress.step == config.steps
             || stop
             || exhausted(&progress)

@@ -188,7 +188,7 @@ impl Task for VocoderTask {
                 excitation: piece.excitation.narrow(0, 0, count)?,
                 features: piece.features.narrow(0, 0, count)?,
             };
-            let distance = self.distance(&heard, random.next())?;
+            let distance = self.distance(&heard, random.bits())?;
             parts.push(("distance", distance.to_scalar::<f32>()?));
             total = (total + (distance * self.training.distance_weight)?)?;
         }

@@ -197,13 +197,13 @@ impl Config {
 
     /// Channels still in the flow at step `flow`, counted in the analysis direction.
     pub fn flow_channels(&self, flow: usize) -> usize {
-        let left = if self.early_every == 0 { 0 } else { flow / self.early_every };
+        let left = flow.checked_div(self.early_every).unwrap_or(0);
         self.group_samples() - left * self.early_size
     }
 
     /// Whether channels leave just before step `flow`.
     pub fn leaves_before(&self, flow: usize) -> bool {
-        self.early_every > 0 && flow > 0 && flow % self.early_every == 0
+        self.early_every > 0 && flow > 0 && flow.is_multiple_of(self.early_every)
     }
 
     /// Vectors on each side that a vector's value depends on, through all flows (non-causal ones).
@@ -277,10 +277,10 @@ impl Config {
         if !(1e-4..=1.0).contains(&self.sample_rms) {
             return fail("sample_rms", format!("expected 0.0001 to 1, got {}", self.sample_rms));
         }
-        if !self.wavenet.causal && self.wavenet.kernel % 2 == 0 {
+        if !self.wavenet.causal && self.wavenet.kernel.is_multiple_of(2) {
             return fail("wavenet.kernel", format!("expected an odd kernel, got {}", self.wavenet.kernel));
         }
-        if self.hop_samples % self.group_samples() != 0 {
+        if !self.hop_samples.is_multiple_of(self.group_samples()) {
             return fail("hop_samples", format!("expected a multiple of {} samples", self.group_samples()));
         }
         for flow in 0..self.flows {

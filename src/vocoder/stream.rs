@@ -97,7 +97,7 @@ impl Stream {
         let config = self.model.config();
         let (hop, width) = (config.hop_samples, config.feature_channels());
         let frames = input.features.len() / width;
-        if frames == 0 || input.features.len() % width != 0 {
+        if frames == 0 || !input.features.len().is_multiple_of(width) {
             bail!("vocoder stream: expected whole frames of {width} values, got {}", input.features.len());
         }
         let device = self.tail.device();

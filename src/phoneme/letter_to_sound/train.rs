@@ -167,7 +167,7 @@ fn write_level(level: &Level, children: &[u64], codebooks: &Codebooks<'_>, to: &
             continue;
         }
         bits[i / 8] |= 1 << (i % 8);
-        if parents as usize % STRIDE == 0 {
+        if (parents as usize).is_multiple_of(STRIDE) {
             bases.push(child as u32);
         }
         offsets.extend(((child as u32 - bases.last().copied().unwrap_or(0)) as u16).to_le_bytes());
