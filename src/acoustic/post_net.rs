@@ -38,7 +38,7 @@ impl HighBand {
     }
 }
 
-/// `x[t] + tanh(w₀ x[t − 1] + w₁ x[t] + b)`, where x[−1] is the reflection x[1] (x[0] if there is no other frame).
+/// `x[t] + tanh(w₀ x[t − 1] + w₁ x[t] + b)`, where `x[−1]` is the reflection `x[1]` (`x[0]` if there is no other frame).
 pub struct Wavenet {
     conv: Conv1d,
 }

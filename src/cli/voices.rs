@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 use fastglow::engine::Synthesizer;
 use fastglow::voice::{DEFAULT_VOICE, Found, Part, SearchPath, Voice};
+use fastglow::{acoustic, vocoder};
 use serde_json::{Value, json};
 
 use super::failure::{Failure, warn};
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = SearchPath::from_environment();
     let text = match &arguments.command {
         Command::List { json } => list(&path, *json),
-        Command::Show { voice, json } => show(&Voice::load(&path.find(voice)?)?, *json),
+        Command::Show { voice, json } => show(&Voice::load(&path.find(voice)?)?, *json)?,
         Command::Verify { voice } => {
             let voice = Voice::load(&path.find(voice)?)?;
             voice.verify()?;
@@ -86,8 +87,11 @@ fn list(path: &SearchPath, as_json: bool) -> String {
     if as_json { format!("{:#}\n", Value::Array(entries)) } else { text }
 }
 
-fn show(voice: &Voice, as_json: bool) -> String {
+fn show(voice: &Voice, as_json: bool) -> Result<String, Failure> {
     let meta = voice.meta();
+    let acoustic: acoustic::Config = voice.config(Part::Acoustic)?;
+    let vocoder: vocoder::Config = voice.config(Part::Vocoder)?;
+    let costs = [acoustic.macs_per_second(), vocoder.macs_per_second()];
     let counts = [Part::Acoustic, Part::Vocoder].map(|part| voice.weight_count(part));
     if as_json {
         let object = json!({
@@ -96,13 +100,17 @@ fn show(voice: &Voice, as_json: bool) -> String {
             "weights_sha256": voice.weights_sha256(),
             "acoustic_weights": counts[0],
             "vocoder_weights": counts[1],
+            "acoustic_macs_per_second": costs[0],
+            "vocoder_macs_per_second": costs[1],
             "tensors": voice.tensors().map(|(name, dims, dtype)| {
                 json!({ "name": name, "shape": dims, "precision": format!("{dtype:?}") })
             }).collect::<Vec<_>>(),
         });
-        return format!("{object:#}\n");
+        return Ok(format!("{object:#}\n"));
     }
-    let million = |count: usize| format!("{:.2} M weights", count as f64 / 1e6);
+    let model = |count: usize, cost: f64| {
+        format!("{:.2} M weights, {:.2} GMAC per second of speech", count as f64 / 1e6, cost / 1e9)
+    };
     let mut rows = vec![
         ("name", meta.name.clone()),
         ("file", voice.origin().to_string()),
@@ -110,12 +118,12 @@ fn show(voice: &Voice, as_json: bool) -> String {
         ("licence", meta.licence.clone()),
         ("provenance", meta.provenance.clone()),
         ("sample rate", format!("{} Hz", meta.sample_rate_hz)),
-        ("acoustic model", million(counts[0])),
-        ("vocoder", million(counts[1])),
+        ("acoustic model", model(counts[0], costs[0])),
+        ("vocoder", model(counts[1], costs[1])),
         ("weights", voice.weights_sha256().to_string()),
     ];
     if let Some(figures) = meta.training.as_object() {
         rows.extend(figures.iter().map(|(name, value)| (name.as_str(), value.to_string())));
     }
-    rows.iter().map(|(name, value)| format!("{name:<16} {value}\n")).collect()
+    Ok(rows.iter().map(|(name, value)| format!("{name:<16} {value}\n")).collect())
 }

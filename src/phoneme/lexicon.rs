@@ -13,6 +13,7 @@ use super::symbol::{SYMBOL_FINGERPRINT, Symbol};
 
 pub(super) const MAGIC: &[u8; 8] = b"FGLEX\0\x01\n";
 /// Entries per block: larger blocks are smaller on disk and slower to search.
+#[cfg(feature = "train")]
 pub(super) const BLOCK_ENTRIES: usize = 32;
 /// Longest word, in bytes.
 pub(super) const MAX_WORD_BYTES: usize = 64;

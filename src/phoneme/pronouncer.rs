@@ -74,7 +74,7 @@ impl Pronouncer {
         Pronunciation { phones, origin: Origin::Letter }
     }
 
-    /// Turns a chunk into phones with their positions, beginning with [`Pause::Start`] and ending with a pause.
+    /// Turns a chunk into phones with their positions, beginning with [`Pause::Start`](super::Pause::Start) and ending with a pause.
     ///
     /// Fails if there is no word in the chunk. Pauses are passed on as they are; [`phrases`](crate::text::phrases)
     /// keeps the sequences short.

@@ -1,7 +1,7 @@
 //! Text becomes words and pauses: numbers, money, times, dates, units, abbreviations and symbols are written out.
 //!
 //! The text is cut into pieces (`scan`), then each class of thing, a small file with a table, is asked in turn whether
-//! it can read what comes next ([`CLASSES`]). A class looks a bounded number of pieces ahead, so that the time grows
+//! it can read what comes next (`CLASSES`). A class looks a bounded number of pieces ahead, so that the time grows
 //! linearly with the text.
 //!
 //! Nothing is lost silently: what cannot be spoken is listed in [`TextChunk::unspoken`].

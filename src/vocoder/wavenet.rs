@@ -1,5 +1,5 @@
 //! The network inside a coupling: gated dilated convolutions with skips (WaveGlow, [Prenger et al. 2018]
-//! (https://arxiv.org/abs/1811.00002), there called WN). One code path: dilated or not, causal or not, by config.
+//! (<https://arxiv.org/abs/1811.00002>), there called WN). One code path: dilated or not, causal or not, by config.
 
 use candle_core::{Result, Tensor};
 

@@ -23,7 +23,7 @@ pub(super) fn precision_of(name: &str, dims: &[usize], packing: Packing) -> Ggml
     match (packing, dims) {
         (Packing::Float, _) => GgmlDType::F32,
         (Packing::Small, [_, _]) if name.contains(INVERTIBLE) => GgmlDType::F16,
-        (Packing::Small, [_, width]) if width % GgmlDType::Q8_0.block_size() == 0 => GgmlDType::Q8_0,
+        (Packing::Small, [_, width]) if width.is_multiple_of(GgmlDType::Q8_0.block_size()) => GgmlDType::Q8_0,
         (Packing::Small, [_, _]) => GgmlDType::F16,
         (Packing::Small, _) => GgmlDType::F32,
     }
