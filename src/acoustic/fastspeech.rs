@@ -30,6 +30,8 @@ use crate::phoneme::PhonemeSeq;
 const MAX_TOKENS: usize = 1000;
 /// Lowest log-mel: the front end clamps magnitudes at 1e-5.
 const MEL_FLOOR: f32 = -11.512_925;
+/// F0 of speech, in Hz; what lies outside is an accident, and the excitation would alias or stall on it.
+const F0_RANGE_HZ: (f32, f32) = (30.0, 1200.0);
 /// Log-variances stay within this much of their centre, so that no token's likelihood runs away.
 const LOG_VARIANCE_SPAN: f64 = 4.0;
 const LOG_VARIANCE_CENTRE: f64 = -1.0;
@@ -457,7 +459,8 @@ impl FastSpeech {
         let mean = Tensor::new(&statistics.mel_mean[..], &self.device)?;
         let mel = frames.mel_after.get(0)?.broadcast_mul(&deviation)?.broadcast_add(&mean)?;
         let log_f0 = (frames.log_f0.get(0)? * f64::from(statistics.variance_deviation[0]))?
-            .affine(1.0, f64::from(statistics.variance_mean[0]))?;
+            .affine(1.0, f64::from(statistics.variance_mean[0]))?
+            .clamp(F0_RANGE_HZ.0.ln(), F0_RANGE_HZ.1.ln())?;
         let sigmoid = |logit: f32| 1.0 / (1.0 + (-logit).exp());
         let voicing = frames.voicing_logits.get(0)?.to_vec1::<f32>()?;
         let Teacher { durations, .. } = teacher;

@@ -1,5 +1,7 @@
 //! Random numbers addressed by seed and position.
 
+use crate::nn::ops::mix;
+
 /// A table of random numbers that is computed instead of stored: the same seed and position give the same number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CounterNoise {
@@ -26,13 +28,6 @@ impl CounterNoise {
         let radius = (-2.0 * self.unit(2 * position).ln()).sqrt();
         radius * (std::f32::consts::TAU * self.unit(2 * position + 1)).cos()
     }
-}
-
-/// The finaliser of SplitMix64.
-fn mix(z: u64) -> u64 {
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

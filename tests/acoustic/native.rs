@@ -1,7 +1,9 @@
 //! The native layout: invariances, limits, controls.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use fastglow::acoustic::{
     Config, Controls, Dropout, DurationChoice, Error, FastSpeech, Mel, Padding, Statistics, Teacher, Tokens,
@@ -31,6 +33,40 @@ fn model(config: &Config) -> FastSpeech {
 fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     assert_eq!(a.dims(), b.dims());
     (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
+}
+
+#[test]
+fn the_default_model_keeps_its_budget_and_quantises() {
+    let config = Config::default();
+    let fresh = Params::trainable(4, preset(&config), &Device::Cpu);
+    let float = FastSpeech::new(&config, &fresh).unwrap();
+    let mut tensors: HashMap<String, Tensor> =
+        fresh.vars().into_iter().map(|(name, var)| (name, var.as_tensor().clone())).collect();
+    tensors.extend(fresh.constants());
+    let count: usize = tensors.values().map(Tensor::elem_count).sum();
+    assert!(count <= 4_400_000, "{count} parameters");
+
+    let pack = |tensor: &Tensor| {
+        let whole_blocks = tensor.rank() == 2 && tensor.dim(1).unwrap() % 32 == 0;
+        let dtype = if whole_blocks { GgmlDType::Q8_0 } else { GgmlDType::F32 };
+        QTensor::quantize(tensor, dtype).unwrap()
+    };
+    let packed: HashMap<_, _> = tensors.iter().map(|(name, t)| (name.clone(), Arc::new(pack(t)))).collect();
+    let bytes: usize = packed.values().map(|t| t.storage_size_in_bytes()).sum();
+    // Nine tenths and more of it must be in blocks: 8.5 bits a weight.
+    assert!((bytes as f64) < 1.2 * count as f64, "{bytes} bytes for {count} parameters");
+    let stored = Params::stored(packed, &Device::Cpu);
+    let small = FastSpeech::new(&config, &stored).unwrap();
+    assert!(stored.unused().is_empty(), "{:?}", stored.unused());
+
+    let phrase = phrase(10, &mut Draws(1));
+    let tokens = Tokens::from_phones(&[&phrase.phones], &Device::Cpu).unwrap();
+    let encode = |model: &FastSpeech| model.encode(&tokens, &Dropout::off()).unwrap().output;
+    let (want, got) = (encode(&float), encode(&small));
+    let relative = (&got - &want).unwrap().sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()
+        / want.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(relative.sqrt() < 0.05, "{}", relative.sqrt());
+    assert_eq!(small.speak(&phrase, &Controls::default()).unwrap().frames.dim(1).unwrap(), 80);
 }
 
 #[test]
