@@ -11,8 +11,8 @@ macro_rules! vectorized {
     ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $output:ty $body:block)*) => {$(
         $(#[$meta])*
         fn $name($($arg: $type),*) -> $output {
-            struct Pass<Args>(Args);
-            impl pulp::NullaryFnOnce for Pass<($($type,)*)> {
+            struct VectorizedCall<Args>(Args);
+            impl pulp::NullaryFnOnce for VectorizedCall<($($type,)*)> {
                 type Output = $output;
                 #[inline(always)]
                 fn call(self) -> $output {
@@ -20,7 +20,7 @@ macro_rules! vectorized {
                     $body
                 }
             }
-            $crate::nn::ops::arch().dispatch(Pass(($($arg,)*)))
+            $crate::nn::ops::arch().dispatch(VectorizedCall(($($arg,)*)))
         }
     )*};
 }
