@@ -32,6 +32,10 @@ pub enum Error {
         /// The voice's name.
         voice: String,
     },
+    /// A voice could not be made.
+    #[cfg(feature = "train")]
+    #[error(transparent)]
+    Train(#[from] crate::train::TrainError),
     /// The text has nothing that can be spoken. Another text may work.
     #[error(transparent)]
     Text(#[from] crate::text::TextError),
@@ -46,9 +50,13 @@ impl Error {
             Error::Audio(error) => error.hint(),
             Error::Acoustic(error) => error.hint(),
             Error::SpeakConfig(_) => None,
-            Error::NotFinite { .. } => Some("check it with `fastglow voices verify`, or use another voice".into()),
+            Error::NotFinite { .. } => {
+                Some("check it with `fastglow voices verify`, or use another voice".into())
+            }
             #[cfg(feature = "plot")]
             Error::Plot(error) => error.hint(),
+            #[cfg(feature = "train")]
+            Error::Train(error) => error.hint(),
             Error::Text(error) => Some(error.hint().to_owned()),
         }
     }

@@ -1,9 +1,29 @@
-//! fastglow: streaming speech synthesis for robots and kiosks.
+//! Speech for robots and kiosks: text in, sound out, on this machine alone.
 //!
 //! ```text
 //!  text ──▶ phoneme ──▶ acoustic ──▶ vocoder ──▶ audio
 //!  chunk    phones      mel, F0      PCM         ring, sink
 //! ```
+//!
+//! [`engine::Synthesizer`] joins the stages; each is a module of its own, and its output type is all that the next one
+//! knows of it. [`voice`] is the file that holds both models.
+//!
+//! ```no_run
+//! use fastglow::engine::{SpeakConfig, Synthesizer};
+//! use fastglow::voice::{DEFAULT_VOICE, SearchPath};
+//!
+//! let voice = SearchPath::from_environment().find(DEFAULT_VOICE)?;
+//! let samples = Synthesizer::load(&voice)?.speak("Hello, world.", SpeakConfig::default())?;
+//! # Ok::<(), fastglow::Error>(())
+//! ```
+//!
+//! # Threads
+//!
+//! | thread | runs | may wait or allocate |
+//! |---|---|---|
+//! | the caller's | all models, inside [`engine::Utterance::speak`]; fills the ring | yes |
+//! | candle's pools | parts of matrix products; as many as `RAYON_NUM_THREADS` and `CANDLE_NUM_THREADS` say | yes |
+//! | the sound card's | [`audio::playback::Playback::run`]: empties the ring | never |
 #![cfg_attr(
     not(test),
     deny(
@@ -45,3 +65,8 @@ pub mod plot;
 pub mod train;
 
 pub use error::{Error, Result};
+
+// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

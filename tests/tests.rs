@@ -1,10 +1,13 @@
 //! The integration tests, one topic a file.
 
 mod acoustic;
+#[cfg(feature = "cli")]
 mod cli;
+mod engine;
 mod front_end;
 mod nn;
 mod signal;
+mod tiny_voice;
 mod training;
 mod vocoder;
 mod voice;

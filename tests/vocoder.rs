@@ -1,5 +1,7 @@
 //! The vocoder: round trips, streaming against whole, budgets.
 
+mod published;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,6 +40,10 @@ fn shapes() -> Vec<Config> {
         tiny(squeeze, Prior::Standard, true),
     ];
     shapes.push(Config { early_every: 1, early_size: 2, ..tiny(squeeze, Prior::Density, false) });
+    let recurrent = Conditioner::Frames { channels: 8, recurrent: true };
+    shapes.push(Config { conditioner: recurrent, ..tiny(mdct, Prior::SourceFilter, true) });
+    let upsample = Conditioner::Upsample { kernel_samples: 64 };
+    shapes.push(Config { conditioner: upsample, ..tiny(squeeze, Prior::Standard, false) });
     shapes.push(Config { flows: 0, ..tiny(mdct, Prior::SourceFilter, true) });
     shapes
 }
@@ -70,7 +76,7 @@ struct Phrase {
 impl Phrase {
     fn new(config: &Config, frames: usize, seed: u64) -> Self {
         Self {
-            features: noise_values(seed, frames * (config.mel_bands + 2)),
+            features: noise_values(seed, frames * config.feature_channels()),
             excitation: noise_values(seed + 1, frames * config.hop_samples),
         }
     }
@@ -171,7 +177,7 @@ fn the_latent_of_samples_gives_the_samples_back() {
         let model = random_model(&config);
         let frames = 10;
         let phrase = Phrase::new(&config, frames, 3);
-        let width = config.mel_bands + 2;
+        let width = config.feature_channels();
         let features = Tensor::from_slice(&phrase.features, (1, frames, width), &Device::Cpu).unwrap();
         let lap = if matches!(config.analysis, Analysis::Mdct { .. }) { config.group_samples() } else { 0 };
         let excitation = config.has_excitation().then(|| {

@@ -56,9 +56,31 @@ fn device_error(operation: &'static str) -> impl Fn(cpal::Error) -> AudioError {
     }
 }
 
-/// An error message as our own are: no full stop at its end.
+/// The system's own words where there are any, as our messages are written: no full stop.
 fn one_line(error: &cpal::Error) -> String {
-    error.to_string().trim_end_matches('.').replace('\n', " ")
+    let text = match (error.message(), error.kind()) {
+        (Some(message), _) => message.to_string(),
+        (None, ErrorKind::DeviceNotAvailable) => "the system's default output cannot be opened".into(),
+        (None, ErrorKind::HostUnavailable) => "there is no sound system".into(),
+        (None, kind) => kind.to_string(),
+    };
+    text.trim_end_matches('.').replace('\n', " ")
+}
+
+/// ALSA reports what it tries on standard error, past everyone; this thread's reports go to the log instead.
+#[cfg(target_os = "linux")]
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let reports = alsa::Output::local_error_handler();
+    let result = work();
+    if let Ok(reports) = reports {
+        tracing::debug!(alsa = %reports.borrow(), "audio device");
+    }
+    result
+}
+
+#[cfg(not(target_os = "linux"))]
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    work()
 }
 
 /// Opens the system's default output, at its own rate and channels.
@@ -66,6 +88,10 @@ fn one_line(error: &cpal::Error) -> String {
 /// # Errors
 /// There is none, or it refuses.
 pub(super) fn open(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
+    quietly(|| open_default(config))
+}
+
+fn open_default(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
     let device = cpal::default_host()
         .default_output_device()
         .ok_or_else(|| AudioError::NoDevice { reason: "the system names no default output".into() })?;

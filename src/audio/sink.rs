@@ -76,7 +76,7 @@ pub struct SinkKind {
     pub open: fn(&SinkConfig) -> Result<Box<dyn Sink>, AudioError>,
 }
 
-/// All sinks of this build, the default first.
+/// All sinks of this build; the device, if there is one, first.
 pub const SINKS: &[SinkKind] = &[
     #[cfg(feature = "device")]
     SinkKind { name: "device", summary: "the system's default sound output", open: device::open },

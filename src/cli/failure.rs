@@ -31,6 +31,13 @@ pub enum Failure {
         /// What to do instead.
         hint: String,
     },
+    /// A file named by the user cannot be read.
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// Standard input or output failed.
     Io {
         /// Which.
@@ -59,7 +66,7 @@ impl Failure {
             Failure::Library(Error::Text(_)) => Code::NothingToSay,
             Failure::Library(Error::SpeakConfig(_)) | Failure::Usage { .. } => Code::Usage,
             Failure::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Code::Done,
-            Failure::Library(_) | Failure::Io { .. } => Code::Failure,
+            Failure::Library(_) | Failure::Io { .. } | Failure::File { .. } => Code::Failure,
         }
     }
 
@@ -71,6 +78,7 @@ impl Failure {
                 Failure::Library(error) => (error.to_string(), error.hint()),
                 Failure::Usage { message, hint } => (message.clone(), Some(hint.clone())),
                 Failure::Io { what, source } => (format!("{what}: {source}"), None),
+                Failure::File { path, source } => (format!("{}: {source}", path.display()), None),
             };
             eprintln!("error: {message}");
             if let Some(hint) = hint {

@@ -2,13 +2,16 @@
 //!
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
+mod environment;
 mod failure;
 mod input;
 mod picture;
 mod speak;
-mod threads;
+#[cfg(feature = "train")]
+mod train;
 mod voices;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -45,6 +48,9 @@ enum Command {
     Speak(speak::Arguments),
     /// List, show and verify voices.
     Voices(voices::Arguments),
+    /// Make a voice: corpus, features, training, the voice file, its evaluation.
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
 }
 
 /// Runs the program.
@@ -56,6 +62,8 @@ pub fn run() -> ExitCode {
     let result = match &arguments.command {
         Command::Speak(arguments) => speak::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,6 +75,7 @@ fn report_spans() {
     use tracing_subscriber::fmt::format::FmtSpan;
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(tracing::Level::DEBUG)
         .with_span_events(FmtSpan::CLOSE)
         .init();

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fastglow::Error;
-use fastglow::audio::{self, AudioError, SINKS, Sink, SinkConfig, Target};
+use fastglow::audio::{self, AudioError, Sink, SinkConfig, Target};
 use fastglow::engine::{Event, SpeakConfig, Synthesizer, Utterance};
 use fastglow::text::{TextError, Unspoken, normalise};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 
+use super::environment;
 use super::failure::{Failure, warn};
 use super::input::{Piece, TextInput};
 use super::picture::Picture;
-use super::threads;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -34,7 +34,7 @@ pub struct Arguments {
     voice: String,
 
     /// Another seed says the same thing a little differently; the same one, exactly alike.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
 
     /// Speaking rate, 0.5 to 2: 2 is twice as fast.
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         // Before anything is loaded or opened.
         normalise(text).speakable()?;
     }
-    threads::leave_one_core();
+    environment::prepare();
     let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
     let mut speaker = Speaker::open(arguments, &synthesizer)?;
     match &arguments.text {
@@ -132,15 +132,13 @@ impl<'a> Speaker<'a> {
         };
         let utterance = synthesizer.utterance(config)?;
         let (sink, target) = match &arguments.output {
-            None => (SINKS.first().map_or("", |kind| kind.name), Target::Stdout),
+            None => ("device", Target::Stdout),
             Some(path) => {
                 let is_stdout = path.as_os_str() == "-";
                 let target = if is_stdout { Target::Stdout } else { Target::File(path.clone()) };
                 (if arguments.raw { "raw" } else { "wav" }, target)
             }
         };
-        // Without a sound card in the build, nothing must fall through to standard output.
-        let sink = if arguments.output.is_none() && sink != "device" { "device" } else { sink };
         let sink = audio::open(sink, &SinkConfig::new(synthesizer.sample_rate_hz(), target))?;
         let picture = arguments.plot.as_ref().map(|_| {
             Picture::new(&synthesizer.meta().name, synthesizer.sample_rate_hz(), synthesizer.hop_samples())
@@ -155,9 +153,8 @@ impl<'a> Speaker<'a> {
         }
         let Self { utterance, sink, picture, .. } = self;
         let mut failed: Option<AudioError> = None;
-        let result = utterance.speak(&piece.text, &mut |event| {
-            play(&event, sink.as_mut(), picture.as_mut(), &mut failed)
-        });
+        let result = utterance
+            .speak(&piece.text, &mut |event| play(&event, sink.as_mut(), picture.as_mut(), &mut failed));
         match (result, failed) {
             (_, Some(error)) => Err(error.into()),
             (Ok(spoken), None) => {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::acoustic::{self, FastSpeech};
 use crate::phoneme::Pronouncer;
-use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 use crate::vocoder::{self, Inversion, WaveGlow};
+use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 use crate::{Error, Result};
 
 pub use gain::Gain;
@@ -50,7 +50,7 @@ impl Default for SpeakConfig {
             pitch_semitones: 0.0,
             volume_db: 0.0,
             expressiveness: 0.0,
-            noise_scale: 0.8,
+            noise_scale: 0.667,
             first_window_frames: 8,
             longest_window_frames: 64,
         }
@@ -128,9 +128,7 @@ impl Synthesizer {
         acoustic.statistics().map_err(|error| misfit(voice, Part::Acoustic, error))?;
         let mut vocoder = WaveGlow::new(&vocoder_config, &params.pp(Part::Vocoder.name()))
             .map_err(|error| misfit(voice, Part::Vocoder, error))?;
-        vocoder
-            .prepare_synthesis(Inversion::Lu)
-            .map_err(|error| misfit(voice, Part::Vocoder, error))?;
+        vocoder.prepare_synthesis(Inversion::Lu).map_err(|error| misfit(voice, Part::Vocoder, error))?;
         let unused = params.unused();
         if let Some(first) = unused.first() {
             let fault = Fault::UnusedTensors { count: unused.len(), first: first.clone() };
@@ -152,6 +150,11 @@ impl Synthesizer {
     /// Of the samples it makes.
     pub fn sample_rate_hz(&self) -> u32 {
         self.meta.sample_rate_hz
+    }
+
+    /// The second of its models.
+    pub fn vocoder(&self) -> &Arc<WaveGlow> {
+        &self.vocoder
     }
 
     /// Samples per frame.

@@ -145,10 +145,12 @@ impl<'a> Utterance<'a> {
     fn push(&mut self, mel: &Mel) -> Result<()> {
         let vocoder = self.synthesizer.vocoder.config();
         let bands = mel.frames.to_vec2::<f32>()?;
-        let mut features = Vec::with_capacity(bands.len() * (vocoder.mel_bands + 2));
+        let mut features = Vec::with_capacity(bands.len() * vocoder.feature_channels());
         for ((frame, log_f0), voicing) in bands.iter().zip(&mel.log_f0).zip(&mel.voicing) {
             features.extend_from_slice(frame);
-            features.extend([log_f0, voicing]);
+            if vocoder.feature_channels() > vocoder.mel_bands {
+                features.extend([log_f0, voicing]);
+            }
         }
         let excitation = vocoder.has_excitation().then(|| {
             let (sample_rate_hz, hop_samples) = (vocoder.sample_rate_hz, vocoder.hop_samples);

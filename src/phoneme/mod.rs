@@ -4,6 +4,7 @@
 
 #[cfg(feature = "train")]
 mod compile;
+mod letter_to_sound;
 mod letters;
 mod lexicon;
 mod morphology;
@@ -13,6 +14,11 @@ mod symbol;
 
 #[cfg(feature = "train")]
 pub use compile::{DictionaryError, compile_lexicon};
+pub use letter_to_sound::LetterToSound;
+#[cfg(feature = "train")]
+pub use letter_to_sound::{
+    LetterToSoundConfig, LetterToSoundReport, evaluate_letter_to_sound, is_held_out, train_letter_to_sound,
+};
 pub use letters::{is_spelled_out, letter_name};
 pub use lexicon::Lexicon;
 pub use pronouncer::{Origin, Pronouncer, Pronunciation};

@@ -1,7 +1,7 @@
 //! Words become phones: lexicon, then endings and compounds of its words, then letter to sound.
 
 use super::morphology;
-use super::{Lexicon, PhonemeSeq, SequenceBuilder, Symbol, WordSpan, letter_name};
+use super::{LetterToSound, Lexicon, PhonemeSeq, SequenceBuilder, Symbol, WordSpan, letter_name};
 use crate::text::{TextChunk, TextError, Token, TokenKind};
 
 /// Where a word's phones come from.
@@ -30,6 +30,7 @@ pub struct Pronunciation {
 #[derive(Debug, Clone, Copy)]
 pub struct Pronouncer {
     lexicon: Lexicon<'static>,
+    letter_to_sound: LetterToSound<'static>,
 }
 
 impl Default for Pronouncer {
@@ -41,7 +42,7 @@ impl Default for Pronouncer {
 impl Pronouncer {
     /// A pronouncer with the embedded lexicon and letter-to-sound model.
     pub fn new() -> Self {
-        Self { lexicon: Lexicon::embedded() }
+        Self { lexicon: Lexicon::embedded(), letter_to_sound: LetterToSound::embedded() }
     }
 
     /// The phones of a word by itself (lower case, ASCII letters and apostrophes).
@@ -52,7 +53,15 @@ impl Pronouncer {
         if let Some(phones) = morphology::derive(word, &|stem| self.lexicon.get(stem)) {
             return Pronunciation { phones, origin: Origin::Derived };
         }
-        Pronunciation { phones: word.chars().flat_map(letter_name).collect(), origin: Origin::LetterToSound }
+        let phones = self.letter_to_sound.phones(word);
+        if phones.is_empty() {
+            // Nothing that sounds was found: what is left are the letters' names.
+            return Pronunciation {
+                phones: word.chars().flat_map(letter_name).collect(),
+                origin: Origin::Letter,
+            };
+        }
+        Pronunciation { phones, origin: Origin::LetterToSound }
     }
 
     /// The phones of a letter's name, with or without an ending: `b`, `b's`.
@@ -113,5 +122,45 @@ fn fit_to_next(word: &str, phones: &mut [Symbol], next: Option<Symbol>) {
     };
     if let (Some(last), Some(symbol)) = (phones.last_mut(), Symbol::parse(replacement)) {
         *last = symbol;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::normalise;
+
+    fn word(word: &str) -> (String, Origin) {
+        let Pronunciation { phones, origin } = Pronouncer::new().word(word);
+        (phones.iter().map(Symbol::to_string).collect::<Vec<_>>().join(" "), origin)
+    }
+
+    #[test]
+    fn asks_the_lexicon_first() {
+        assert_eq!(word("robot"), ("R OW1 B AA2 T".into(), Origin::Lexicon));
+        assert_eq!(word("kiosk's").1, Origin::Derived);
+        assert_eq!(word("zorblick").1, Origin::LetterToSound);
+        assert_eq!(word(""), (String::new(), Origin::Letter));
+    }
+
+    #[test]
+    fn function_words_fit_what_follows() {
+        let phones = |text: &str| Pronouncer::new().pronounce(&normalise(text)).unwrap().to_string();
+        assert_eq!(phones("the dog"), "^ DH AH0 D AO1 G .");
+        assert_eq!(phones("the apple"), "^ DH IY0 AE1 P AH0 L .");
+        assert_eq!(phones("to go"), "^ T AH0 G OW1 .");
+        assert_eq!(phones("to eat"), "^ T UW1 IY1 T .");
+        assert_eq!(phones("come to, and"), "^ K AH1 M T UW1 , AE1 N D .");
+    }
+
+    #[test]
+    fn letters_take_endings() {
+        let letter = |text: &str| {
+            let phones = Pronouncer::new().letter(text).phones;
+            phones.iter().map(Symbol::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(letter("d"), "D IY1");
+        assert_eq!(letter("d's"), "D IY1 Z");
+        assert_eq!(letter("s's"), "EH1 S IH0 Z");
     }
 }

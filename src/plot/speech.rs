@@ -88,15 +88,14 @@ fn draw(plot: &SpeechPlot) -> Result<Canvas, PlotError> {
 fn draw_waveform(canvas: &mut Canvas, panel: &Panel, plot: &SpeechPlot) {
     panel.draw(canvas, false);
     let columns = panel.area.width() as usize;
-    let rate = f64::from(plot.sample_rate_hz);
     for column in 0..columns {
         let first = column * plot.samples.len() / columns;
         let last = ((column + 1) * plot.samples.len() / columns).max(first + 1).min(plot.samples.len());
         let Some(samples) = plot.samples.get(first..last) else { continue };
         let (low, high) = samples.iter().fold((f32::MAX, f32::MIN), |(l, h), &s| (l.min(s), h.max(s)));
-        let (x, top) = panel.at(first as f64 / rate, f64::from(high));
-        let (_, bottom) = panel.at(0.0, f64::from(low));
-        canvas.line((x + 0.5, top), (x + 0.5, bottom), (BLUE, 1.0));
+        let x = panel.area.left + column as f32 + 0.5;
+        let [top, bottom] = [high, low].map(|sample| panel.at(0.0, f64::from(sample)).1);
+        canvas.line((x, top), (x, bottom), (BLUE, 1.0));
     }
     panel.frame(canvas);
 }

@@ -22,7 +22,9 @@ use When::{Always, BehindName, Dot, Number, Title};
 /// Lower case, without the dot. The first entry whose condition holds is taken.
 const ABBREVIATIONS: &[(&str, &str, When)] = &[
     ("mr", "mister", Title),
+    ("mr", "mister", Always),
     ("mrs", "missus", Title),
+    ("mrs", "missus", Always),
     ("ms", "miz", Title),
     ("dr", "doctor", Title),
     ("dr", "drive", BehindName),
@@ -218,6 +220,13 @@ fn read_with(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isize> 
     Some(3)
 }
 
+/// True behind `Baker` or `42nd`.
+fn is_behind_name(reader: &Reader<'_>) -> bool {
+    reader.word_before().is_some_and(|before| {
+        is_capitalised(before) || (matches!(before, "st" | "nd" | "rd" | "th") && reader.number(-3).is_some())
+    })
+}
+
 fn read_listed(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isize> {
     let short = raw.to_lowercase();
     if LETTERS.contains(&short.as_str()) && short.is_ascii() {
@@ -241,7 +250,7 @@ fn read_listed(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isize
                 Dot => dot && reader.is_gap_or_mark(2),
                 Always => true,
                 Number => reader.number(next).is_some() && (dot || next > 1) && (dot || short != "no"),
-                BehindName => is_capitalised(raw) && reader.word_before().is_some_and(is_capitalised),
+                BehindName => is_capitalised(raw) && is_behind_name(reader),
             }
     })?;
     out.words(words);

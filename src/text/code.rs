@@ -2,6 +2,7 @@
 
 use super::number::{below_hundred, cardinal, one_by_one, pluralise_last};
 use super::reader::{Reader, Spoken, is_capitals};
+use super::scan::is_apostrophe;
 use super::{acronym, word};
 
 /// A number that is a name: `7` seven, `16` sixteen, `101` one oh one, `320` three twenty, `1204` twelve oh four.
@@ -41,6 +42,11 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     if reader.word(end) == Some("s") {
         pluralise_last(out);
         end += 1;
+    } else if reader.mark(end).is_some_and(is_apostrophe) && reader.word(end + 1) == Some("s") {
+        if let Some(last) = out.last() {
+            last.push_str("'s");
+        }
+        end += 2;
     }
     usize::try_from(end).ok()
 }

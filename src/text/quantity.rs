@@ -99,11 +99,13 @@ fn read_suffix(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut
         return Some(end + 1);
     }
     if suffix == "x" || suffix == "X" {
-        numeral.read(out);
-        out.words(if reader.number(end + 1).is_some() { "by" } else { "times" });
-        return Some(end + 1);
+        return Some(read_times(reader, numeral, end, out));
     }
     let (_, magnitude) = MAGNITUDES.iter().find(|(letters, _)| *letters == suffix)?;
+    // `221B`, `12B` are numbers of houses and seats.
+    if matches!(suffix, "B" | "T") && numeral.fraction.is_none() {
+        return None;
+    }
     if reader.number(end + 1).is_some() || reader.mark(end + 1) == Some('/') {
         return None;
     }
@@ -116,6 +118,27 @@ fn read_suffix(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut
         out.words(magnitude);
     }
     Some(end + 1)
+}
+
+/// `2x`: two times; `3x4`, `1920x1080`: three by four, nineteen twenty by ten eighty.
+fn read_times(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut Spoken) -> isize {
+    let Some(height) = Numeral::at(reader, end + 1) else {
+        numeral.read(out);
+        out.words("times");
+        return end + 1;
+    };
+    let pixels =
+        [numeral, &height].iter().all(|side| side.fraction.is_none() && (3..=4).contains(&side.whole.len()));
+    if pixels {
+        code::digits(&numeral.whole, out);
+        out.words("by");
+        code::digits(&height.whole, out);
+    } else {
+        numeral.read(out);
+        out.words("by");
+        height.read(out);
+    }
+    end + 1 + height.pieces
 }
 
 fn read_unit(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {

@@ -17,6 +17,10 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     if chain {
         return None;
     }
+    // `12:30-1:30` begins with a time, whose end reads the dash.
+    if reader.mark(-1) == Some(':') {
+        return None;
+    }
     if year::is_year(&lower) {
         year::year(&lower.whole, out);
     } else {

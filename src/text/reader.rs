@@ -100,6 +100,16 @@ impl<'a> Reader<'a> {
         self.word(-1).is_none() && self.number(-1).is_none()
     }
 
+    /// True if only white space stands before this place on its line.
+    pub fn starts_line(&self) -> bool {
+        let Some(before) = self.piece(-1) else { return true };
+        match before.kind {
+            Kind::Paragraph => true,
+            Kind::Space => self.at == 1 || self.text[before.start..before.end].contains('\n'),
+            _ => false,
+        }
+    }
+
     /// The word before this place, over one space.
     pub fn word_before(&self) -> Option<&'a str> {
         self.is_space(-1).then(|| self.word(-2))?

@@ -91,15 +91,8 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         }
         '#' if reader.word(1).is_some() => out.words(if reader.is_start() { "hashtag" } else { "sharp" }),
         '#' if touches_word(-1) => out.words("sharp"),
-        // `C++`, `a + b`; a lone sign between words is a bullet.
-        '+' if touches_word(-1)
-            || touches_word(1)
-            || between_numbers(reader)
-            || reader.mark(-1) == Some('+') =>
-        {
-            out.words("plus");
-        }
-        '+' if reader.word_before().is_some() => out.words("plus"),
+        // `C++`, `a + b`; alone at the start of a line it is a bullet.
+        '+' if !(reader.starts_line() && reader.is_gap(1)) => out.words("plus"),
         // `main.rs`, `2.next`: not the end of a sentence.
         '.' if touches_word(-1) && (reader.number(1).is_some() || reader.word(1).is_some_and(starts_low)) => {
             out.words("dot");

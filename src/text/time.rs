@@ -14,6 +14,12 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         Some('.') | None => read_hour(reader, first, out)?,
         Some(_) => return None,
     };
+    // `9am-5pm`, `12:30–1:30`: the later time is read by itself.
+    let range = matches!(reader.mark(end), Some('-' | '\u{2013}')) && reader.number(end + 1).is_some();
+    if range {
+        out.words("to");
+    }
+    let end = end + isize::from(range);
     usize::try_from(end).ok()
 }
 

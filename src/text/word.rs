@@ -23,16 +23,20 @@ pub(super) fn is_article(letter: &str) -> bool {
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let raw = reader.word(0)?;
     let word = fold_word(raw);
+    if reader.mark(-1).is_some_and(is_apostrophe) && CLIPPED.contains(&word.as_str()) {
+        out.words(&format!("'{word}"));
+        return Some(1);
+    }
     if word.len() == 1 {
-        if !is_article(&word) || code::is_label(reader, &word) || is_letter_a(reader, raw) {
+        if !is_article(&word)
+            || code::is_label(reader, &word)
+            || is_letter_a(reader, raw)
+            || is_item(reader, raw)
+        {
             out.letters(&word);
         } else {
             out.words(&word);
         }
-        return Some(1);
-    }
-    if reader.mark(-1).is_some_and(is_apostrophe) && CLIPPED.contains(&word.as_str()) {
-        out.words(&format!("'{word}"));
         return Some(1);
     }
     if let Some(joined) = joined(reader, &word) {
@@ -56,6 +60,15 @@ fn is_letter_a(reader: &Reader<'_>, raw: &str) -> bool {
                 is_capitalised(before) && reader.is_space(1) && reader.word(2).is_some_and(is_capitalised);
             !in_title
         })
+}
+
+/// `(a)`, `a)`, `A:` name an item of a list or a speaker.
+fn is_item(reader: &Reader<'_>, raw: &str) -> bool {
+    match reader.mark(1) {
+        Some(')') => reader.mark(-1) == Some('(') || reader.starts_line(),
+        Some(':') => raw == "A",
+        _ => false,
+    }
 }
 
 /// `re-entry` as one word, if the lexicon has it.

@@ -8,6 +8,7 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
+use crate::atomic_file;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,10 +39,8 @@ pub fn save(
     let json = serde_json::to_vec(progress).map_err(|e| TrainError::damaged(path, e))?;
     let length = json.len();
     tensors.insert(PROGRESS.into(), Tensor::from_vec(json, length, &Device::Cpu)?);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(|e| TrainError::io(path, e))?;
-    candle_core::safetensors::save(&tensors, file.path())?;
-    persist(file, path)
+    let bytes = safetensors::serialize(&tensors, None).map_err(|e| TrainError::damaged(path, e))?;
+    atomic_file::write(path, |file| file.write_all(&bytes)).map_err(|e| TrainError::io(path, e))
 }
 
 /// Reads a checkpoint.
@@ -58,25 +57,6 @@ pub fn load(path: &Path) -> Result<(HashMap<String, Tensor>, Progress), TrainErr
         .map_err(|e| TrainError::damaged(path, e))?;
     let progress = serde_json::from_slice(&json).map_err(|e| TrainError::damaged(path, e))?;
     Ok((tensors, progress))
-}
-
-/// Writes a whole file, atomically.
-///
-/// # Errors
-/// As [`save`].
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| TrainError::io(path, e))?;
-    file.write_all(bytes).map_err(|e| TrainError::io(path, e))?;
-    persist(file, path)
-}
-
-fn persist(file: tempfile::NamedTempFile, path: &Path) -> Result<(), TrainError> {
-    // Opened anew: the writer above may have replaced or extended the file through its own handle.
-    let synced = std::fs::File::open(file.path()).and_then(|f| f.sync_all());
-    synced.map_err(|e| TrainError::io(path, e))?;
-    file.persist(path).map_err(|e| TrainError::io(path, e.error))?;
-    Ok(())
 }
 
 /// The files of a run in its folder.

@@ -36,6 +36,27 @@ pub enum TrainError {
         /// How many times.
         count: u32,
     },
+    /// The teacher or its corpus.
+    #[error(transparent)]
+    Corpus(#[from] super::corpus::CorpusError),
+    /// The features.
+    #[error(transparent)]
+    Features(#[from] super::features::FeatureError),
+    /// Sound could not be read or analysed.
+    #[error(transparent)]
+    Signal(#[from] crate::signal::SignalError),
+    /// The acoustic model.
+    #[error(transparent)]
+    Acoustic(#[from] crate::acoustic::Error),
+    /// The voice could not be packed or written.
+    #[error(transparent)]
+    Voice(#[from] crate::voice::VoiceError),
+    /// The voice could not speak.
+    #[error(transparent)]
+    Speech(Box<crate::Error>),
+    /// The loss curves could not be drawn.
+    #[error(transparent)]
+    Plot(#[from] crate::plot::PlotError),
     /// A tensor operation failed.
     #[error("compute: {0}")]
     Compute(#[from] candle_core::Error),
@@ -59,6 +80,13 @@ impl TrainError {
                 Some("use the same settings as before, or an empty work folder".into())
             }
             Self::Diverged { .. } => Some("lower the learning rate".into()),
+            Self::Corpus(error) => error.hint(),
+            Self::Features(error) => error.hint(),
+            Self::Signal(error) => error.hint(),
+            Self::Acoustic(error) => error.hint(),
+            Self::Voice(error) => error.hint(),
+            Self::Speech(error) => error.hint(),
+            Self::Plot(error) => error.hint(),
             Self::Compute(_) => None,
         }
     }

@@ -5,6 +5,7 @@ pub mod adam;
 pub mod checkpoint;
 pub mod corpus;
 mod error;
+pub mod evaluate;
 pub mod features;
 pub mod random;
 pub mod recipe;

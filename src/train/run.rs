@@ -10,6 +10,7 @@ use super::TrainError;
 use super::adam::{Adam, AdamConfig};
 use super::checkpoint::{self, Files, Progress};
 use super::task::Task;
+use crate::atomic_file;
 
 /// Settings of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -214,7 +215,8 @@ impl Log {
                 })
                 .flat_map(|line| [line, "\n"])
                 .collect();
-            checkpoint::write_atomically(path, kept.as_bytes())?;
+            atomic_file::write(path, |file| file.write_all(kept.as_bytes()))
+                .map_err(|e| TrainError::io(path, e))?;
         }
         let file = std::fs::OpenOptions::new()
             .create(true)

@@ -4,7 +4,9 @@ use candle_core::{Result, Tensor, bail};
 
 use super::config::{Conditioner as Kind, Config, Prior};
 use crate::nn::ops::{self, Map};
-use crate::nn::{Conv1d, Conv1dConfig, Linear, Padding, Params};
+use crate::nn::{
+    Conv1d, Conv1dConfig, ConvTranspose1d, ConvTranspose1dConfig, Gru, Linear, Padding, Params, Reading,
+};
 
 /// Slope of the leaky ReLUs.
 const LEAK: f32 = 0.1;
@@ -48,68 +50,94 @@ impl Conditioned {
     }
 }
 
-/// Convolutions over the frames, and the prior's output layer.
-pub(super) struct Frames {
-    convs: [Conv1d; 3],
+/// The network from frames to conditioning, and the prior's output layer.
+pub(super) struct Conditioner {
+    network: Network,
     output: Option<Linear>,
-    groups_per_frame: usize,
-    group: usize,
-    source_filter: bool,
+    config: Config,
 }
 
-impl Frames {
+enum Network {
+    /// A transposed convolution to sample rate.
+    Upsample(ConvTranspose1d),
+    /// Convolutions at frame rate, and a GRU over the phrase.
+    Frames { convs: Box<[Conv1d; 3]>, gru: Option<Gru> },
+}
+
+impl Conditioner {
     pub(super) fn new(config: &Config, params: &Params) -> Result<Self> {
-        let Kind::Frames { channels, recurrent } = config.conditioner else {
-            bail!("conditioner: expected the frame kind");
-        };
-        if recurrent {
-            bail!("conditioner: the recurrent kind is not built yet");
-        }
-        let params = params.pp("conditioner");
-        let conv = |name: &str, inputs, kernel| {
-            Conv1d::new(inputs, channels, Conv1dConfig::new(kernel, Padding::Same), &params.pp(name))
-        };
         let group = config.group_samples();
+        let branch = params.pp("conditioner");
+        let (network, width) = match config.conditioner {
+            Kind::Upsample { kernel_samples } => {
+                let shape = ConvTranspose1dConfig { kernel: kernel_samples, stride: config.hop_samples };
+                let bands = config.mel_bands;
+                (Network::Upsample(ConvTranspose1d::new(bands, bands, shape, &params.pp("upsample"))?), 0)
+            }
+            Kind::Frames { channels, recurrent } => {
+                let conv = |name: &str, inputs, kernel| {
+                    Conv1d::new(inputs, channels, Conv1dConfig::new(kernel, Padding::Same), &branch.pp(name))
+                };
+                let convs = [
+                    conv("conv1", config.feature_channels(), 5)?,
+                    conv("conv2", channels, 1)?,
+                    conv("conv3", channels, 3)?,
+                ];
+                let gru =
+                    recurrent.then(|| Gru::new(channels, channels / 2, Reading::BothWays, &branch.pp("gru")));
+                (Network::Frames { convs: convs.into(), gru: gru.transpose()? }, channels)
+            }
+        };
         let outputs = match config.prior {
             Prior::Standard => None,
             Prior::Density => Some(2 * group),
             Prior::SourceFilter => Some(4 * group),
         };
-        Ok(Self {
-            convs: [
-                conv("conv1", config.mel_bands + 2, 5)?,
-                conv("conv2", channels, 1)?,
-                conv("conv3", channels, 3)?,
-            ],
-            output: outputs.map(|n| Linear::new(channels, n, &params.pp("output"))).transpose()?,
-            groups_per_frame: config.groups_per_frame(),
-            group,
-            source_filter: config.prior == Prior::SourceFilter,
-        })
+        let output = outputs.map(|n| Linear::new(width, n, &branch.pp("output"))).transpose()?;
+        Ok(Self { network, output, config: config.clone() })
     }
 
-    /// Frames on each side that one frame's conditioning sees.
+    /// Frames on each side that one frame's conditioning sees, the GRU apart: it sees the whole phrase.
     pub(super) fn context_frames() -> usize {
         3
     }
 
-    /// `features [batch, frames, mel_bands + 2]` to `[batch, vectors, channels]`.
+    /// `features [batch, frames, feature_channels]` to `[batch, vectors, channels]`.
     pub(super) fn frames(&self, features: &Tensor) -> Result<Tensor> {
-        let (batch, frames, width) = features.dims3()?;
-        let mel = ((features.narrow(2, 0, width - 2)? + MEL_CENTRE)? / MEL_SPREAD)?;
-        let log_f0 = (features.narrow(2, width - 2, 1)? - LOG_F0_CENTRE)?;
-        let mut xs = Tensor::cat(&[mel, log_f0, features.narrow(2, width - 1, 1)?], 2)?;
-        for conv in &self.convs {
-            xs = ops::map(&conv.forward(&xs)?, Map::LeakyRelu { slope: LEAK })?;
+        match &self.network {
+            Network::Upsample(upsample) => self.upsampled(&upsample.forward(features)?, features.dim(1)?),
+            Network::Frames { convs, gru } => {
+                let mut xs = normalised(features)?;
+                for conv in convs.iter() {
+                    xs = ops::map(&conv.forward(&xs)?, Map::LeakyRelu { slope: LEAK })?;
+                }
+                if let Some(gru) = gru {
+                    xs = (&xs + gru.forward(&xs, None)?.states)?;
+                }
+                self.repeated(xs)
+            }
         }
-        if self.groups_per_frame == 1 {
+    }
+
+    /// Every frame's conditioning for each of its vectors.
+    fn repeated(&self, xs: Tensor) -> Result<Tensor> {
+        let (batch, frames, channels) = xs.dims3()?;
+        let count = self.config.groups_per_frame();
+        if count == 1 {
             return Ok(xs);
         }
-        let channels = xs.dim(2)?;
-        xs.unsqueeze(2)?
-            .broadcast_as((batch, frames, self.groups_per_frame, channels))?
-            .contiguous()?
-            .reshape((batch, frames * self.groups_per_frame, channels))
+        let repeated = xs.unsqueeze(2)?.broadcast_as((batch, frames, count, channels))?;
+        repeated.contiguous()?.reshape((batch, frames * count, channels))
+    }
+
+    /// Samples `[batch, samples, bands]`, cut to whole frames, to vectors; channel `band · group + phase`, as published.
+    fn upsampled(&self, samples: &Tensor, frames: usize) -> Result<Tensor> {
+        let (batch, _, bands) = samples.dims3()?;
+        let group = self.config.group_samples();
+        let vectors = frames * self.config.groups_per_frame();
+        let cut = samples.narrow(1, 0, vectors * group)?.contiguous()?;
+        let grouped = cut.reshape((batch * vectors, group, bands))?.transpose(1, 2)?.contiguous()?;
+        grouped.reshape((batch, vectors, bands * group))
     }
 
     /// Joins the conditioning with the excitation's MDCT and MDST `[batch, vectors, 2 × group]` and gives the density.
@@ -118,16 +146,17 @@ impl Frames {
             return Ok(Conditioned { flows: conditioning, density: None });
         };
         let parts = output.forward(&conditioning)?;
-        let part = |i: usize| parts.narrow(2, i * self.group, self.group);
-        if !self.source_filter {
+        let group = self.config.group_samples();
+        let part = |i: usize| parts.narrow(2, i * group, group);
+        if !self.config.has_excitation() {
             let density = Some((part(0)?, ops::map(&part(1)?, LOG_RANGE)?));
             return Ok(Conditioned { flows: conditioning, density });
         }
         let Some(excitation) = excitation else {
             bail!("vocoder: the source-filter prior needs an excitation");
         };
-        let cosine = excitation.narrow(2, 0, self.group)?;
-        let sine = excitation.narrow(2, self.group, self.group)?;
+        let cosine = excitation.narrow(2, 0, group)?;
+        let sine = excitation.narrow(2, group, group)?;
         let gain = ops::map(&part(2)?, LOG_RANGE)?.exp()?;
         let mean = (((part(0)? * cosine)? + (part(1)? * sine)?)? * gain)?;
         let log_scale = ops::map(&part(3)?, LOG_RANGE)?;
@@ -136,4 +165,12 @@ impl Frames {
             density: Some((mean, log_scale)),
         })
     }
+}
+
+/// Mel, log-F0 and voicing near unit variance.
+fn normalised(features: &Tensor) -> Result<Tensor> {
+    let width = features.dim(2)?;
+    let mel = ((features.narrow(2, 0, width - 2)? + MEL_CENTRE)? / MEL_SPREAD)?;
+    let log_f0 = (features.narrow(2, width - 2, 1)? - LOG_F0_CENTRE)?;
+    Tensor::cat(&[mel, log_f0, features.narrow(2, width - 1, 1)?], 2)
 }

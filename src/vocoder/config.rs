@@ -177,6 +177,14 @@ impl Config {
         self.prior == Prior::SourceFilter
     }
 
+    /// Values per frame that the conditioner takes: the log-mels, and for [`Conditioner::Frames`] log-F0 and voicing.
+    pub fn feature_channels(&self) -> usize {
+        match self.conditioner {
+            Conditioner::Upsample { .. } => self.mel_bands,
+            Conditioner::Frames { .. } => self.mel_bands + 2,
+        }
+    }
+
     /// Channels of one vector's conditioning as the flows see it.
     pub fn conditioning_channels(&self) -> usize {
         let excitation = if self.has_excitation() { 2 * self.group_samples() } else { 0 };

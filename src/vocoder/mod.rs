@@ -2,6 +2,7 @@
 
 mod conditioner;
 mod config;
+mod denoiser;
 mod lapped;
 mod noise;
 mod stream;
@@ -10,6 +11,7 @@ mod wavenet;
 
 pub use conditioner::Conditioned;
 pub use config::{Analysis, Conditioner, Config, ConfigError, Prior, WavenetConfig};
+pub use denoiser::Denoiser;
 pub use lapped::Lapped;
 pub use noise::Noise;
 pub use stream::{PhraseInput, Stream};

@@ -38,7 +38,7 @@ struct Phrase {
 
 /// A phrase as the vocoder takes it.
 pub struct PhraseInput<'a> {
-    /// `[frames, mel_bands + 2]`: log-mel, log-F0, voicing.
+    /// `[frames, feature_channels]`: log-mel, and as the config says log-F0 and voicing.
     pub features: &'a [f32],
     /// Harmonic excitation `[frames · hop]`, for voices with a source-filter prior.
     pub excitation: Option<&'a [f32]>,
@@ -95,7 +95,7 @@ impl Stream {
             bail!("vocoder stream: {} frames of the last phrase are pending", self.pending_frames());
         }
         let config = self.model.config();
-        let (hop, width) = (config.hop_samples, config.mel_bands + 2);
+        let (hop, width) = (config.hop_samples, config.feature_channels());
         let frames = input.features.len() / width;
         if frames == 0 || input.features.len() % width != 0 {
             bail!("vocoder stream: expected whole frames of {width} values, got {}", input.features.len());

@@ -7,11 +7,12 @@
 //! |---|---|
 //! | `convinv.{k}.weight` | `convinv.{k}.conv.weight` |
 //! | `wn.{k}.…` | `WN.{k}.…` |
+//! | `upsample.…` | the same |
 //! | `conditioner.…` | (native only) |
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-use super::conditioner::{Conditioned, Frames};
+use super::conditioner::{Conditioned, Conditioner};
 use super::config::{Analysis, Config};
 use super::lapped::Lapped;
 use super::noise::Noise;
@@ -30,7 +31,7 @@ pub enum Inversion {
 /// The model.
 pub struct WaveGlow {
     config: Config,
-    frames: Frames,
+    conditioner: Conditioner,
     lapped: Option<Lapped>,
     mixing: Vec<Mixing>,
     couplings: Vec<Wavenet>,
@@ -106,7 +107,7 @@ impl WaveGlow {
         }
         Ok(Self {
             config: config.clone(),
-            frames: Frames::new(config, params)?,
+            conditioner: Conditioner::new(config, params)?,
             lapped,
             mixing,
             couplings,
@@ -134,7 +135,7 @@ impl WaveGlow {
         Ok(())
     }
 
-    /// The conditioning of whole phrases: `features [batch, frames, mel_bands + 2]` (log-mel, log-F0, voicing), and for
+    /// The conditioning of whole phrases: `features [batch, frames, feature_channels]`, and for
     /// the source-filter prior `excitation [batch, (frames + 1) · hop]`, which starts one hop before the first frame.
     ///
     /// # Errors
@@ -144,7 +145,7 @@ impl WaveGlow {
             (Some(excitation), Some(lapped)) => Some(lapped.forward_pair(excitation)?),
             _ => None,
         };
-        self.frames.density(self.frames.frames(features)?, pair.as_ref())
+        self.conditioner.density(self.conditioner.frames(features)?, pair.as_ref())
     }
 
     /// As [`WaveGlow::condition`] for a piece cut out of recordings: `features` carry [`Self::context_frames`] frames
@@ -158,13 +159,13 @@ impl WaveGlow {
         };
         let pair = lapped.forward_pair(excitation)?;
         let context = Self::context_frames() * self.config.groups_per_frame();
-        let frames = self.frames.frames(features)?.narrow(1, context, pair.dim(1)?)?.contiguous()?;
-        self.frames.density(frames, Some(&pair))
+        let frames = self.conditioner.frames(features)?.narrow(1, context, pair.dim(1)?)?.contiguous()?;
+        self.conditioner.density(frames, Some(&pair))
     }
 
     /// Frames on each side that one frame's conditioning sees.
     pub fn context_frames() -> usize {
-        Frames::context_frames()
+        Conditioner::context_frames()
     }
 
     /// Samples to vectors. MDCT: `[batch, (vectors + 1) · bins]`, the hop before the first included; squeeze:

@@ -184,11 +184,17 @@ pub enum Fault {
         /// The tensor.
         tensor: String,
         /// Why not.
-        source: candle_core::Error,
+        source: Box<candle_core::Error>,
     },
     /// A weight that is infinite or not a number.
     #[error("tensor `{0}`: expected finite weights, got infinity or NaN")]
     NotFinite(String),
+}
+
+impl Fault {
+    pub(super) fn tensor(name: &str, source: candle_core::Error) -> Self {
+        Fault::Tensor { tensor: name.into(), source: Box::new(source) }
+    }
 }
 
 impl VoiceError {

@@ -72,6 +72,14 @@ impl Part {
             Part::Vocoder => "vocoder",
         }
     }
+
+    /// The weights and constants of a trained model of this kind, named as in the file.
+    pub fn weights(self, params: &Params) -> BTreeMap<String, Tensor> {
+        let vars = params.vars().into_iter().map(|(name, var)| (name, var.as_detached_tensor()));
+        vars.chain(params.constants())
+            .map(|(name, tensor)| (format!("{}.{name}", self.name()), tensor))
+            .collect()
+    }
 }
 
 /// A voice in memory.
@@ -85,7 +93,7 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// A voice of trained weights, named as in the file (`acoustic.…`, `vocoder.…`), to be saved.
+    /// A voice of trained weights, named as in the file ([`Part::weights`]), to be saved.
     ///
     /// # Errors
     /// A weight is not finite or cannot be packed.
@@ -99,7 +107,7 @@ impl Voice {
         let mut tensors = BTreeMap::new();
         for (name, weight) in weights {
             let damaged = |fault| VoiceError::Damaged { origin: origin.clone(), fault };
-            let tensor_fault = |source| damaged(Fault::Tensor { tensor: name.clone(), source });
+            let tensor_fault = |source| damaged(Fault::tensor(name, source));
             if !is_finite(weight).map_err(tensor_fault)? {
                 return Err(damaged(Fault::NotFinite(name.clone())));
             }
@@ -134,8 +142,7 @@ impl Voice {
         let (meta, configs) = meta::from_metadata(&header.metadata)?;
         let mut tensors = BTreeMap::new();
         for entry in &header.tensors {
-            let tensor = read_tensor(bytes, entry)
-                .map_err(|source| Fault::Tensor { tensor: entry.name.clone(), source })?;
+            let tensor = read_tensor(bytes, entry).map_err(|source| Fault::tensor(&entry.name, source))?;
             tensors.insert(entry.name.clone(), Arc::new(tensor));
         }
         let weights_sha256 = meta::text(&header.metadata, KEY_WEIGHTS_SUM)?.to_string();
@@ -156,7 +163,7 @@ impl Voice {
     fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
         let mut data: Vec<(&str, &QTensor, Cow<[u8]>)> = Vec::new();
         for (name, tensor) in &self.tensors {
-            let bytes = tensor.data().map_err(|source| Fault::Tensor { tensor: name.clone(), source })?;
+            let bytes = tensor.data().map_err(|source| Fault::tensor(name, source))?;
             data.push((name, tensor, bytes));
         }
         let mut metadata = meta::to_metadata(&self.meta, &self.configs)?;
@@ -251,7 +258,7 @@ impl Voice {
             let finite = tensor
                 .dequantize(&Device::Cpu)
                 .and_then(|t| is_finite(&t))
-                .map_err(|source| Fault::Tensor { tensor: name.clone(), source })?;
+                .map_err(|source| Fault::tensor(name, source))?;
             if !finite {
                 return Err(Fault::NotFinite(name.clone()));
             }
@@ -263,7 +270,7 @@ impl Voice {
 fn weights_sum(tensors: &BTreeMap<String, Arc<QTensor>>) -> Result<String, Fault> {
     let mut hash = Sha256::new();
     for (name, tensor) in tensors {
-        hash.update(tensor.data().map_err(|source| Fault::Tensor { tensor: name.clone(), source })?);
+        hash.update(tensor.data().map_err(|source| Fault::tensor(name, source))?);
     }
     Ok(meta::hex(&hash.finalize()))
 }

@@ -13,25 +13,19 @@ pub enum Packing {
     Small,
 }
 
-/// Parts of names of matrices that stay in floating point under [`Packing::Small`]:
-/// an error in them is not averaged away by a sum but passed on, or amplified by an inverse.
-const SENSITIVE: &[(&str, GgmlDType)] = &[
-    // The invertible 1×1 convolutions: the voice speaks through their inverses.
-    (".convinv.", GgmlDType::F16),
-    // The first and the last layer of every coupling network.
-    (".start.weight", GgmlDType::F16),
-    (".end.weight", GgmlDType::F16),
-];
+/// Part of the names of the invertible 1×1 convolutions. The voice speaks through their inverses, which pass an error on
+/// instead of averaging it away: they keep 16 bits under [`Packing::Small`].
+const INVERTIBLE: &str = ".convinv.";
 
-/// The precision of one tensor. Vectors (norms, biases) are few and stay as they are; so do matrices whose rows do not
-/// divide into blocks.
+/// The precision of one tensor. Vectors (norms, biases) are few and stay as they are; matrices whose rows do not divide
+/// into blocks of eight-bit weights take 16 bits.
 pub(super) fn precision_of(name: &str, dims: &[usize], packing: Packing) -> GgmlDType {
-    let sensitive = SENSITIVE.iter().find(|(part, _)| name.contains(part));
-    match (packing, dims, sensitive) {
-        (Packing::Float, _, _) => GgmlDType::F32,
-        (Packing::Small, _, Some((_, dtype))) => *dtype,
-        (Packing::Small, [_, width], None) if width % GgmlDType::Q8_0.block_size() == 0 => GgmlDType::Q8_0,
-        (Packing::Small, ..) => GgmlDType::F32,
+    match (packing, dims) {
+        (Packing::Float, _) => GgmlDType::F32,
+        (Packing::Small, [_, _]) if name.contains(INVERTIBLE) => GgmlDType::F16,
+        (Packing::Small, [_, width]) if width % GgmlDType::Q8_0.block_size() == 0 => GgmlDType::Q8_0,
+        (Packing::Small, [_, _]) => GgmlDType::F16,
+        (Packing::Small, _) => GgmlDType::F32,
     }
 }
 
@@ -51,9 +45,9 @@ mod tests {
         let small = |name, dims: &[usize]| precision_of(name, dims, Packing::Small);
         assert_eq!(small("acoustic.encoder.0.query.weight", &[256, 256]), GgmlDType::Q8_0);
         assert_eq!(small("acoustic.encoder.0.norm.weight", &[256]), GgmlDType::F32);
-        assert_eq!(small("acoustic.odd.weight", &[256, 33]), GgmlDType::F32);
+        assert_eq!(small("acoustic.odd.weight", &[256, 33]), GgmlDType::F16);
         assert_eq!(small("vocoder.convinv.0.weight", &[256, 256]), GgmlDType::F16);
-        assert_eq!(small("vocoder.wn.0.end.weight", &[256, 128]), GgmlDType::F16);
+        assert_eq!(small("vocoder.wn.0.end.weight", &[256, 128]), GgmlDType::Q8_0);
         assert_eq!(precision_of("a.weight", &[256, 256], Packing::Float), GgmlDType::F32);
     }
 }

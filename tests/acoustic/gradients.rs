@@ -102,16 +102,22 @@ fn of_the_whole_training_loss() {
         }
         assert!(norm > 1e-6, "{name}: gradient {norm}");
         let start = var.as_tensor().copy().unwrap();
-        // Far enough for f32, near enough for the kinks of ReLU and of absolute values.
-        let step = (2e-3 / norm).min(2e-2);
         let mut at = |offset: f32| {
             let direction = (grad * f64::from(offset / norm)).unwrap();
             var.set(&(&start + direction).unwrap()).unwrap();
             f64::from(task.loss(0).unwrap().total.to_scalar::<f32>().unwrap())
         };
-        let measured = (at(step) - at(-step)) / (2.0 * f64::from(step));
+        // Far enough for f32, near enough for the kinks of ReLU and of absolute values: one of three steps will be.
+        let furthest = (2e-3 / norm).min(2e-2);
+        let (measured, error) = [1.0, 0.4, 0.15]
+            .map(|share| {
+                let step = share * furthest;
+                let measured = (at(step) - at(-step)) / (2.0 * f64::from(step));
+                (measured, (measured - f64::from(norm)).abs())
+            })
+            .into_iter()
+            .fold((0.0, f64::INFINITY), |best, next| if next.1 < best.1 { next } else { best });
         var.set(&start).unwrap();
-        let error = (measured - f64::from(norm)).abs();
-        assert!(error < 0.03 * f64::from(norm) + 2e-4, "{name}: {norm} measured {measured}");
+        assert!(error < 0.02 * f64::from(norm) + 2e-4, "{name}: {norm} measured {measured}");
     }
 }

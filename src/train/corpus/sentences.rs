@@ -162,7 +162,7 @@ impl SplitMix {
 
     /// 0 to `n` − 1; 0 for `n` = 0.
     pub(super) fn below(&mut self, n: usize) -> usize {
-        ((self.next() >> 32) * n as u64 >> 32) as usize
+        (((self.next() >> 32) * n as u64) >> 32) as usize
     }
 
     /// Both ends included.

@@ -9,7 +9,7 @@ fn fortunes_folder() -> tempfile::TempDir {
             "{} cats sat {} the mat {}.\n%\n",
             words[i % 4],
             ["on", "by"][i / 4 % 2],
-            ["x", "a", "b", "c", "d"][i / 8]
+            ["red", "old", "new", "wet", "big"][i / 8]
         )
     };
     std::fs::write(directory.path().join("cats"), (0..40).map(text).collect::<String>()).unwrap();

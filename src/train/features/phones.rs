@@ -264,13 +264,16 @@ mod tests {
     use crate::phoneme::WordPosition;
     use crate::train::corpus::{LabelWord, Segment};
 
-    /// Words as `spelling` + punctuation, segments as (phone, end in hundredths, stress and word).
-    fn labels(words: &[(&str, &str)], segments: &[(&str, u32, Option<(bool, usize)>)]) -> Labels {
+    /// Phone, end in hundredths of a second, stress and word.
+    type Row = (&'static str, u32, Option<(bool, usize)>);
+
+    /// Words as spelling and punctuation.
+    fn labels(words: &[(&str, &str)], segments: &[Row]) -> Labels {
         let word = |&(spoken, punctuation): &(&str, &str)| LabelWord {
             spoken: spoken.to_owned(),
             punctuation: punctuation.to_owned(),
         };
-        let segment = |&(phone, end, place): &(&str, u32, Option<(bool, usize)>)| Segment {
+        let segment = |&(phone, end, place): &Row| Segment {
             phone: phone.to_owned(),
             end_s: f64::from(end) / 100.0,
             place: place.map(|(stressed, word)| SegmentPlace { stressed, word }),

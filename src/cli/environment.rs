@@ -1,0 +1,53 @@
+//! What candle reads from the environment, and no other way: how many threads it takes, and whether to trust the
+//! quantised products.
+//!
+//! A program cannot change its own environment without `unsafe`, so it starts itself anew with the variables set: the
+//! same process, before anything was read or computed. Variables that the user has set are left alone.
+
+/// Leaves one core to the rest of the machine, above all to the audio thread, and keeps away from instructions that this
+/// processor lacks. Returns in a process in which this holds.
+pub fn prepare() {
+    let missing: Vec<_> = wanted().into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    if !missing.is_empty() {
+        restart(&missing);
+    }
+}
+
+fn wanted() -> Vec<(&'static str, String)> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.saturating_sub(1).max(1).to_string();
+    let mut variables = vec![("RAYON_NUM_THREADS", threads.clone()), ("CANDLE_NUM_THREADS", threads)];
+    if !has_quantised_products() {
+        variables.push(("CANDLE_DEQUANTIZE_ALL", "1".into()));
+    }
+    variables
+}
+
+/// Candle 0.11.1 takes the dot-product instructions for granted on ARM: Cortex-A53, A57 and A72 lack them.
+#[cfg(target_arch = "aarch64")]
+fn has_quantised_products() -> bool {
+    std::arch::is_aarch64_feature_detected!("dotprod")
+}
+
+#[cfg(not(target_arch = "aarch64"))]
+fn has_quantised_products() -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn restart(variables: &[(&str, String)]) {
+    use std::os::unix::process::CommandExt;
+    let Ok(program) = std::env::current_exe() else { return };
+    let mut command = std::process::Command::new(program);
+    let mut arguments = std::env::args_os();
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+    // Only a failure returns: then the pools take what they take, and the speech is the same.
+    let error = command.exec();
+    tracing::debug!(%error, "thread pools are not limited");
+}
+
+#[cfg(not(unix))]
+fn restart(_variables: &[(&str, String)]) {}

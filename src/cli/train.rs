@@ -1,0 +1,222 @@
+//! `fastglow train`
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use fastglow::engine::Synthesizer;
+use fastglow::plot::{Curve, CurvePlot, loss_curve};
+use fastglow::train::TrainError;
+use fastglow::train::corpus::{CorpusConfig, make_corpus};
+use fastglow::train::evaluate::speak_evaluation;
+use fastglow::train::features::{FeatureConfig, extract_corpus};
+use fastglow::train::recipe::{self, Stage};
+use fastglow::train::run::{Event, LogLine};
+use fastglow::voice::{DEFAULT_VOICE, MelSettings, Meta, Packing, SearchPath};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::failure::Failure;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Have festival speak the training texts. Goes on where it was interrupted.
+    Corpus {
+        /// The work folder.
+        work: PathBuf,
+        /// How many texts.
+        #[arg(long, default_value_t = 4000)]
+        utterances: usize,
+        /// A file of texts, one a line, that must not be learnt from.
+        #[arg(long, value_name = "FILE")]
+        exclude: Option<PathBuf>,
+    },
+    /// Extract mel, F0, voicing, excitation and timed phones from the corpus.
+    Features {
+        /// The work folder.
+        work: PathBuf,
+    },
+    /// Train. Goes on where it was interrupted.
+    Run {
+        /// The work folder.
+        work: PathBuf,
+        /// Only this stage: acoustic, vocoder-prior, vocoder-flows or vocoder-distance.
+        #[arg(long)]
+        stage: Option<String>,
+        /// Multiplies all numbers of steps.
+        #[arg(long, default_value_t = 1.0, value_parser = scale)]
+        scale: f64,
+    },
+    /// Put the best weights into one voice file.
+    Pack {
+        /// The work folder.
+        work: PathBuf,
+        /// The voice file.
+        #[arg(short, long)]
+        output: PathBuf,
+        /// Keep 32-bit floats.
+        #[arg(long)]
+        float: bool,
+    },
+    /// Draw the loss curves of all stages.
+    Plot {
+        /// The work folder.
+        work: PathBuf,
+        /// The PNG file.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Speak texts by the teacher, by the vocoder from the teacher's mel, and by the voice, to compare.
+    Evaluate {
+        /// A file of texts, one a line.
+        texts: PathBuf,
+        /// The voice: a name, or a .gguf file.
+        #[arg(long, default_value = DEFAULT_VOICE)]
+        voice: String,
+        /// The folder for the WAV files.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (1e-4..=100.0).contains(&value) => Ok(value),
+        _ => Err("expected a number from 0.0001 to 100".into()),
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Corpus { work, utterances, exclude } => {
+            let excluded_texts = exclude.as_deref().map(lines).transpose()?.unwrap_or_default();
+            let directory = work.join(recipe::CORPUS_DIR);
+            let config = CorpusConfig {
+                directory,
+                utterance_count: *utterances,
+                excluded_texts,
+                ..CorpusConfig::default()
+            };
+            let bar = bar("speaking");
+            make_corpus(&config, &mut |done, total| show(&bar, done, total)).map_err(TrainError::from)?;
+            bar.finish();
+        }
+        Command::Features { work } => {
+            let bar = bar("features");
+            let (corpus, features) = (work.join(recipe::CORPUS_DIR), work.join(recipe::FEATURES_DIR));
+            let mut progress = |done, total| show(&bar, done, total);
+            extract_corpus(&corpus, &features, &FeatureConfig::default(), &mut progress)
+                .map_err(TrainError::from)?;
+            bar.finish();
+        }
+        Command::Run { work, stage, scale } => {
+            super::environment::prepare();
+            train(work, stage.as_deref(), *scale)?;
+        }
+        Command::Pack { work, output, float } => {
+            let packing = if *float { Packing::Float } else { Packing::Small };
+            recipe::assemble(work, meta(output), packing)?.save(output)?;
+        }
+        Command::Plot { work, output } => plot(work, output)?,
+        Command::Evaluate { texts, voice, output } => {
+            let texts = lines(texts)?;
+            let voice = Synthesizer::load(&SearchPath::from_environment().find(voice)?)?;
+            let bar = bar("speaking");
+            speak_evaluation(&texts, &voice, output, &mut |done, total| show(&bar, done, total))?;
+            bar.finish();
+        }
+    }
+    Ok(())
+}
+
+fn train(work: &Path, only: Option<&str>, scale: f64) -> Result<(), Failure> {
+    let stages = recipe::stages(scale);
+    let chosen: Vec<&Stage> = stages.iter().filter(|s| only.is_none_or(|name| name == s.name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<_> = stages.iter().map(|s| s.name).collect();
+        return Err(Failure::Usage {
+            message: format!("stage: `{}` is not one", only.unwrap_or_default()),
+            hint: format!("the stages are {}", names.join(", ")),
+        });
+    }
+    for stage in chosen {
+        let bar = bar(stage.name);
+        recipe::run_stage(stage, work, &mut |event| {
+            match event {
+                Event::Step { step, steps } => show(&bar, step as usize, steps as usize),
+                Event::Line(line) => bar.println(format!("{}: {}", stage.name, summary(line))),
+            }
+            ControlFlow::Continue(())
+        })?;
+        bar.finish();
+    }
+    Ok(())
+}
+
+fn summary(line: &LogLine) -> String {
+    let figures = line.figures.iter().map(|(name, value)| match value.as_f64() {
+        Some(value) => format!("{name} {value:.4}"),
+        None => format!("{name} {value}"),
+    });
+    format!("step {} {} {}", line.step, line.kind, figures.collect::<Vec<_>>().join(", "))
+}
+
+/// The losses of each stage that has a log, over its steps.
+fn plot(work: &Path, output: &Path) -> Result<(), Failure> {
+    let mut curves = Vec::new();
+    for stage in recipe::stages(1.0) {
+        let Ok(log) = std::fs::read_to_string(work.join(stage.name).join("log.jsonl")) else { continue };
+        let lines: Vec<serde_json::Value> =
+            log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let figure = if stage.name == "acoustic" { "loss" } else { "nll" };
+        let point =
+            |line: &serde_json::Value| Some((line["step"].as_f64()?, line["figures"][figure].as_f64()?));
+        let points = lines.iter().filter(|line| line["kind"] == "validation").filter_map(point).collect();
+        curves.push(Curve { name: format!("{}: {figure}", stage.name), points });
+    }
+    let plot = CurvePlot {
+        title: "Held-out loss".into(),
+        x_label: "steps".into(),
+        y_label: "acoustic loss; vocoder nats per sample".into(),
+        is_log: false,
+    };
+    Ok(loss_curve(&plot, &curves, output)?)
+}
+
+fn meta(output: &Path) -> Meta {
+    let name =
+        output.file_stem().map_or_else(|| DEFAULT_VOICE.into(), |stem| stem.to_string_lossy().into_owned());
+    Meta {
+        name,
+        language: "en-US".into(),
+        licence: "MIT OR Apache-2.0; teacher: BSD-like (CMU)".into(),
+        provenance: "trained by `fastglow train` on speech of Debian's festival with festvox-us-slt-hts (CMU ARCTIC slt)".into(),
+        training: serde_json::Value::Null,
+        sample_rate_hz: 22_050,
+        mel: MelSettings::default(),
+    }
+}
+
+fn lines(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|source| Failure::File { path: path.into(), source })?;
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
+}
+
+fn bar(name: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix:>18} {wide_bar} {pos}/{len} {elapsed} + {eta}");
+    let bar = ProgressBar::new(0).with_prefix(name);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn show(bar: &ProgressBar, done: usize, total: usize) {
+    bar.set_length(total as u64);
+    bar.set_position(done as u64);
+}

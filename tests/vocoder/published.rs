@@ -1,0 +1,130 @@
+//! The published layout against the original code's outputs.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use fastglow::nn::Params;
+use fastglow::vocoder::*;
+
+/// Where the goldens lie: `FASTGLOW_GOLDENS`, or `shared/goldens` beside the checkout.
+fn goldens() -> Option<PathBuf> {
+    let folder = std::env::var_os("FASTGLOW_GOLDENS")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/goldens"));
+    if folder.join("waveglow_io.safetensors").exists() {
+        return Some(folder);
+    }
+    eprintln!("NOT RUN: no WaveGlow goldens in {}; set FASTGLOW_GOLDENS", folder.display());
+    None
+}
+
+/// The published names, renamed to ours.
+fn model(folder: &std::path::Path) -> Arc<WaveGlow> {
+    let path = folder.join("waveglow_ngc_statedict.pt");
+    let read = candle_core::pickle::read_all_with_key(path, Some("state_dict")).unwrap();
+    let mut tensors = HashMap::new();
+    for (name, tensor) in read {
+        let name =
+            name.trim_start_matches("module.").replace("WN.", "wn.").replace(".conv.weight", ".weight");
+        let tensor = if name.starts_with("convinv") { tensor.squeeze(2).unwrap() } else { tensor };
+        tensors.insert(name, tensor.contiguous().unwrap());
+    }
+    assert!(!tensors.is_empty());
+    let published = Config::published();
+    let wavenet = WavenetConfig { channels: 16, ..published.wavenet };
+    let config = Config { mel_bands: 16, wavenet, ..published };
+    let mut model = WaveGlow::new(&config, &Params::float(tensors, &Device::Cpu)).unwrap();
+    model.prepare_synthesis(Inversion::Lu).unwrap();
+    Arc::new(model)
+}
+
+struct Arrays(HashMap<String, Tensor>);
+
+impl Arrays {
+    fn get(&self, name: &str) -> Tensor {
+        self.0[name].clone()
+    }
+
+    /// `[1, channels, time]` as `[1, time, channels]`.
+    fn rows(&self, name: &str) -> Tensor {
+        self.get(name).transpose(1, 2).unwrap().contiguous().unwrap()
+    }
+
+    fn values(&self, name: &str) -> Vec<f32> {
+        flat(&self.get(name))
+    }
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Within 1e-4 of the largest value.
+#[track_caller]
+fn assert_close(what: &str, got: &[f32], want: &[f32]) {
+    assert_eq!(got.len(), want.len(), "{what}: length");
+    let bound = 1e-4 * want.iter().fold(0f32, |top, x| top.max(x.abs()));
+    let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    assert!(bound > 0.0 && worst <= bound, "{what}: {worst:e} exceeds {bound:e}");
+}
+
+#[test]
+fn a_published_checkpoint_gives_the_published_samples() {
+    let Some(folder) = goldens() else { return };
+    let arrays =
+        Arrays(candle_core::safetensors::load(folder.join("waveglow_io.safetensors"), &Device::Cpu).unwrap());
+    let model = model(&folder);
+    let sigma = arrays.values("sigma")[0];
+    let noise = Noise::Given {
+        latents: ["noise_0", "noise_1", "noise_2"].map(|name| arrays.rows(name)).to_vec(),
+        scale: f64::from(sigma),
+    };
+    let features = flat(&arrays.rows("mel"));
+    let input = PhraseInput { features: &features, excitation: None };
+    let whole = model.infer(&input, &noise).unwrap();
+    assert_close("audio", &whole, &arrays.values("audio"));
+
+    // In windows with less than the receptive field of 96 frames at hand: the phrase of 40 frames is all context.
+    let mut stream = Stream::new(model.clone(), noise).unwrap();
+    stream.push(&input).unwrap();
+    let mut pieces = Vec::new();
+    for window in [1, 7, 13, 40] {
+        pieces.extend(stream.step(window).unwrap());
+    }
+    pieces.extend(stream.flush().unwrap());
+    assert_close("audio in windows", &pieces, &arrays.values("audio"));
+
+    let denoiser = Denoiser::new(&model).unwrap();
+    assert_close("denoiser's bias", denoiser.bias(), &arrays.values("denoiser_bias_spec"));
+    let strength = arrays.values("denoiser_strength")[0];
+    let denoised = denoiser.apply(&arrays.values("audio"), strength).unwrap();
+    assert_close("denoised", &denoised, &arrays.values("denoised_audio"));
+}
+
+#[test]
+fn a_published_checkpoint_gives_the_published_likelihood() {
+    let Some(folder) = goldens() else { return };
+    let arrays =
+        Arrays(candle_core::safetensors::load(folder.join("waveglow_io.safetensors"), &Device::Cpu).unwrap());
+    let model = model(&folder);
+    let vectors = model.analyse(&arrays.get("fwd_audio")).unwrap();
+    // The mel is longer than the audio; the published code cuts it.
+    let conditioned =
+        model.condition(&arrays.rows("fwd_mel"), None).unwrap().narrow(0, vectors.dim(1).unwrap()).unwrap();
+    let likelihood = model.likelihood(&vectors, &conditioned).unwrap();
+    let sums = |parts: &[Tensor]| parts.iter().map(|t| t.to_scalar::<f32>().unwrap()).collect::<Vec<_>>();
+    assert_close(
+        "latent",
+        &flat(&likelihood.latent.transpose(1, 2).unwrap().contiguous().unwrap()),
+        &arrays.values("fwd_z"),
+    );
+    let (log_scales, log_dets) = (sums(&likelihood.log_scales), sums(&likelihood.log_dets));
+    assert_close("log scales", &log_scales, &arrays.values("fwd_log_s_sum"));
+    assert_close("log determinants", &log_dets, &arrays.values("fwd_log_det"));
+    // The published loss has no Gaussian constant.
+    let constant = 0.5 * (2.0 * std::f32::consts::PI).ln();
+    let loss = likelihood.nats_per_sample().unwrap().to_scalar::<f32>().unwrap() - constant;
+    assert_close("loss", &[loss], &arrays.values("fwd_loss_sigma1"));
+}
