@@ -1,7 +1,7 @@
 //! Matrix products: weights in any precision, linear layers, embeddings.
 
 use candle_core::quantized::QMatMul;
-use candle_core::{D, Module, Result, Tensor};
+use candle_core::{D, Module, Result, Tensor, bail};
 
 use super::ops::{self, Map};
 use super::{Init, Params};
@@ -19,11 +19,15 @@ impl Weight {
     /// `xs [rows, inputs]` to `[rows, outputs]`.
     ///
     /// # Errors
-    /// The inner dimensions differ.
+    /// The inner dimensions differ, or `xs` needs a gradient and the weight is quantised.
     pub fn matmul(&self, xs: &Tensor) -> Result<Tensor> {
         match self {
             // Two dimensions: candle's product of a transposed view is only wrong for batches of matrices.
             Weight::Float(weight) => xs.matmul(&weight.t()?),
+            // Candle would leave the gradient out without a word.
+            Weight::Quantized(_) if xs.track_op() => {
+                bail!("a quantised weight passes no gradient on: load it as float to train")
+            }
             Weight::Quantized(weight) => weight.forward(xs),
         }
     }

@@ -2,10 +2,12 @@
 //!
 //! The fused f32 passes are compared in addition with the compositions used on other devices, run in f64.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Result, Tensor, Var};
 use fastglow::nn::{
     BatchNorm1d, Conv1d, Conv1dConfig, ConvTranspose1d, ConvTranspose1dConfig, DepthwiseConv1d, Embedding,
-    Gru, LayerNorm, Linear, Padding, Params, Reading, Statistics, ops, ops::Map, square,
+    Gru, LayerNorm, Linear, Padding, Params, Reading, Statistics, ops, ops::DropMask, ops::Map, square,
 };
 
 use super::{DEVICE, largest, noise, trainable, values};
@@ -220,6 +222,24 @@ fn inverse() {
 #[test]
 fn log_abs_det() {
     check("log |det|", &[matrix(6)], |t| square::log_abs_det(&t[0]));
+}
+
+#[test]
+fn keep_rows() {
+    let lengths: Arc<[usize]> = vec![4, 0, 2].into();
+    check_both("keep rows", &[noise(&[3, 4, 2], 1)], |t| ops::keep_rows(&t[0], &lengths));
+    let kept = values(&ops::keep_rows(&noise(&[3, 4, 2], 1), &lengths).unwrap());
+    assert!(kept[8..16].iter().all(|&x| x == 0.0) && kept[20..].iter().all(|&x| x == 0.0));
+}
+
+#[test]
+fn dropout() {
+    for rate in [0.0, 0.3] {
+        let mask = Some(DropMask { rate, seed: 5 });
+        check_both("dropout", &[noise(&[3, 4, 5], 1)], |t| ops::dropped(&t[0], mask));
+        let inputs = [noise(&[3, 4, 5], 1), noise(&[3, 4, 5], 2)];
+        check_both("residual dropout", &inputs, |t| ops::add_dropped(&t[0], &t[1], mask));
+    }
 }
 
 /// Checks a layer's gradients with respect to its input and to every one of its variables.

@@ -181,6 +181,8 @@ fn quantised_weights_stay_close_to_float() {
     let norm = BatchNorm1d::new(48, &trainable(&[])).unwrap();
     let quantised = Conv1d::new(64, 48, config, &stored(GgmlDType::Q8_0)).unwrap();
     assert!(norm.fold_into(&quantised).is_err(), "a quantised weight cannot be folded");
+    let tracked = candle_core::Var::from_tensor(&xs).unwrap();
+    assert!(quantised.forward(&tracked).is_err(), "a quantised weight must not cut a gradient silently");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
-use super::{values, vectorized, with_values};
+use super::{values, with_values};
 
 /// The moments of each channel over a batch, `[channels]` each, without gradient.
 pub struct BatchMoments {
@@ -29,7 +29,7 @@ pub fn batch_norm(
     }
     if super::fused(xs) {
         let xs = xs.contiguous()?;
-        let moments = with_values("batch-norm", &xs, |xs| vectorized(|| Moments::new(xs, width)))?;
+        let moments = with_values("batch-norm", &xs, |xs| moments(xs, width))?;
         let public = BatchMoments {
             mean: Tensor::from_slice(&moments.mean, width, xs.device())?,
             variance: Tensor::from_slice(&moments.variance, width, xs.device())?,
@@ -126,6 +126,20 @@ impl BatchNorm {
     }
 }
 
+vectorized! {
+    fn moments(xs: &[f32], width: usize) -> Moments {
+        Moments::new(xs, width)
+    }
+
+    fn forward(op: &BatchNorm, ys: &mut [f32], weight: &[f32], bias: &[f32]) -> () {
+        op.forward(ys, weight, bias)
+    }
+
+    fn backward(op: &BatchNorm, xs: &[f32], weight: &[f32], grad: &[f32]) -> Gradients {
+        op.backward(xs, weight, grad)
+    }
+}
+
 impl CustomOp3 for BatchNorm {
     fn name(&self) -> &'static str {
         "batch-norm"
@@ -142,7 +156,7 @@ impl CustomOp3 for BatchNorm {
     ) -> Result<(CpuStorage, Shape)> {
         let mut ys = values(self.name(), s1, l1)?.to_vec();
         let (weight, bias) = (values(self.name(), s2, l2)?, values(self.name(), s3, l3)?);
-        vectorized(|| self.forward(&mut ys, weight, bias));
+        forward(self, &mut ys, weight, bias);
         Ok((CpuStorage::F32(ys), l1.shape().clone()))
     }
 
@@ -156,9 +170,7 @@ impl CustomOp3 for BatchNorm {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (op, grad) = (self.name(), grad.contiguous()?);
         let Gradients { dx, dw, db } = with_values(op, xs, |xs| {
-            with_values(op, weight, |weight| {
-                with_values(op, &grad, |grad| vectorized(|| self.backward(xs, weight, grad)))
-            })
+            with_values(op, weight, |weight| with_values(op, &grad, |grad| backward(self, xs, weight, grad)))
         })???;
         let device = xs.device();
         Ok((

@@ -37,6 +37,45 @@ enum Pass {
 
 struct Depthwise(Pass);
 
+#[derive(Clone, Copy)]
+struct Sizes {
+    batch: usize,
+    time: usize,
+    channels: usize,
+    kernel: usize,
+}
+
+vectorized! {
+    fn accumulate(pass: Pass, sizes: Sizes, inputs: (&[f32], &[f32]), out: &mut [f32]) -> () {
+        let Sizes { batch, time, channels, kernel } = sizes;
+        let (first, second) = inputs;
+        for tap in 0..kernel {
+            // y[t] += x[t + offset] · w[tap]
+            let offset = match pass {
+                Pass::Input => (kernel / 2) as isize - tap as isize,
+                _ => tap as isize - (kernel / 2) as isize,
+            };
+            let first_row = (-offset).max(0) as usize;
+            let last_row = (time as isize - offset).clamp(0, time as isize) as usize;
+            for sample in 0..batch {
+                for row in first_row..last_row {
+                    let here = (sample * time + row) * channels;
+                    let there = (here as isize + offset * channels as isize) as usize;
+                    let (target, a, b) = match pass {
+                        Pass::Kernel { .. } => {
+                            (tap * channels, &first[there..there + channels], &second[here..here + channels])
+                        }
+                        _ => (here, &first[there..there + channels], &second[tap * channels..][..channels]),
+                    };
+                    for ((y, a), b) in out[target..target + channels].iter_mut().zip(a).zip(b) {
+                        *y += a * b;
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl CustomOp2 for Depthwise {
     fn name(&self) -> &'static str {
         "depthwise"
@@ -60,30 +99,8 @@ impl CustomOp2 for Depthwise {
             _ => l1.shape().clone(),
         };
         let mut out = vec![0f32; shape.elem_count()];
-        for tap in 0..kernel {
-            // y[t] += x[t + offset] · w[tap]
-            let offset = match self.0 {
-                Pass::Input => (kernel / 2) as isize - tap as isize,
-                _ => tap as isize - (kernel / 2) as isize,
-            };
-            let first_row = (-offset).max(0) as usize;
-            let last_row = (time as isize - offset).clamp(0, time as isize) as usize;
-            for sample in 0..batch {
-                for row in first_row..last_row {
-                    let here = (sample * time + row) * channels;
-                    let there = (here as isize + offset * channels as isize) as usize;
-                    let (target, a, b) = match self.0 {
-                        Pass::Kernel { .. } => {
-                            (tap * channels, &first[there..there + channels], &second[here..here + channels])
-                        }
-                        _ => (here, &first[there..there + channels], &second[tap * channels..][..channels]),
-                    };
-                    for ((y, a), b) in out[target..target + channels].iter_mut().zip(a).zip(b) {
-                        *y += a * b;
-                    }
-                }
-            }
-        }
+        let sizes = Sizes { batch, time, channels, kernel };
+        accumulate(self.0, sizes, (first, second), &mut out);
         Ok((CpuStorage::F32(out), shape))
     }
 

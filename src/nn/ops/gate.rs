@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
-use super::{values, vectorized};
+use super::values;
 
 /// `[.., 2 × width]` to `[.., width]`: `tanh(first half) · sigmoid(second half)`.
 ///
@@ -52,27 +52,27 @@ pub(super) fn tanh(x: f32) -> f32 {
     2.0 * sigmoid(2.0 * x) - 1.0
 }
 
-#[inline(always)]
-fn forward(xs: &[f32], ys: &mut [f32], width: usize) {
-    for (row, out) in xs.chunks_exact(2 * width).zip(ys.chunks_exact_mut(width)) {
-        let (content, gate) = row.split_at(width);
-        for ((y, &c), &g) in out.iter_mut().zip(content).zip(gate) {
-            *y = tanh(c) * sigmoid(g);
+vectorized! {
+    fn forward(xs: &[f32], ys: &mut [f32], width: usize) -> () {
+        for (row, out) in xs.chunks_exact(2 * width).zip(ys.chunks_exact_mut(width)) {
+            let (content, gate) = row.split_at(width);
+            for ((y, &c), &g) in out.iter_mut().zip(content).zip(gate) {
+                *y = tanh(c) * sigmoid(g);
+            }
         }
     }
-}
 
-#[inline(always)]
-fn backward(xs: &[f32], grad: &[f32], dxs: &mut [f32], width: usize) {
-    let rows = xs.chunks_exact(2 * width).zip(grad.chunks_exact(width));
-    for ((row, grad), out) in rows.zip(dxs.chunks_exact_mut(2 * width)) {
-        let (content, gate) = row.split_at(width);
-        let (d_content, d_gate) = out.split_at_mut(width);
-        // Indices: five zipped iterators are too much for the vectoriser.
-        for i in 0..width {
-            let (t, s) = (tanh(content[i]), sigmoid(gate[i]));
-            d_content[i] = grad[i] * (1.0 - t * t) * s;
-            d_gate[i] = grad[i] * t * s * (1.0 - s);
+    fn backward(xs: &[f32], grad: &[f32], dxs: &mut [f32], width: usize) -> () {
+        let rows = xs.chunks_exact(2 * width).zip(grad.chunks_exact(width));
+        for ((row, grad), out) in rows.zip(dxs.chunks_exact_mut(2 * width)) {
+            let (content, gate) = row.split_at(width);
+            let (d_content, d_gate) = out.split_at_mut(width);
+            // Indices: five zipped iterators are too much for the vectoriser.
+            for i in 0..width {
+                let (t, s) = (tanh(content[i]), sigmoid(gate[i]));
+                d_content[i] = grad[i] * (1.0 - t * t) * s;
+                d_gate[i] = grad[i] * t * s * (1.0 - s);
+            }
         }
     }
 }
@@ -89,7 +89,7 @@ impl CustomOp1 for Gate {
         let mut dims = layout.dims().to_vec();
         let width = dims.last().copied().unwrap_or(2) / 2;
         let mut ys = vec![0f32; xs.len() / 2];
-        vectorized(|| forward(xs, &mut ys, width));
+        forward(xs, &mut ys, width);
         if let Some(last) = dims.last_mut() {
             *last = width;
         }
@@ -118,7 +118,7 @@ impl CustomOp2 for GateGradient {
         let (xs, grad) = (values(self.name(), s1, l1)?, values(self.name(), s2, l2)?);
         let width = l2.dims().last().copied().unwrap_or(1);
         let mut dxs = vec![0f32; xs.len()];
-        vectorized(|| backward(xs, grad, &mut dxs, width));
+        backward(xs, grad, &mut dxs, width);
         Ok((CpuStorage::F32(dxs), l1.shape().clone()))
     }
 }

@@ -7,7 +7,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Storage, Tensor, bail};
 
 use super::gate::{sigmoid, tanh};
-use super::{values, vectorized, with_values};
+use super::{values, with_values};
 
 /// Runs a GRU over `gates [batch, time, 3 × hidden]`, the inputs' part of reset gate, update gate and candidate with
 /// its bias, from `initial [batch, hidden]`, to its states `[batch, time, hidden]`.
@@ -80,17 +80,18 @@ fn product(left: Vec<f32>, rows: usize, right: &CpuStorage, layout: &Layout) -> 
     }
 }
 
-/// One row of the recurrence: `recurrent` is the state's part without its bias, `state` is moved on.
-#[inline(always)]
-fn advance(gates: &[f32], recurrent: &[f32], bias: &[f32], state: &mut [f32]) {
-    let hidden = state.len();
-    let (gates, recurrent, bias) = (&gates[..3 * hidden], &recurrent[..3 * hidden], &bias[..3 * hidden]);
-    for i in 0..hidden {
-        let (u, n) = (i + hidden, i + 2 * hidden);
-        let reset = sigmoid(gates[i] + recurrent[i] + bias[i]);
-        let update = sigmoid(gates[u] + recurrent[u] + bias[u]);
-        let candidate = tanh(gates[n] + reset * (recurrent[n] + bias[n]));
-        state[i] = candidate + update * (state[i] - candidate);
+vectorized! {
+    /// One row of the recurrence: `recurrent` is the state's part without its bias, `state` is moved on.
+    fn advance(gates: &[f32], recurrent: &[f32], bias: &[f32], state: &mut [f32]) -> () {
+        let hidden = state.len();
+        let (gates, recurrent, bias) = (&gates[..3 * hidden], &recurrent[..3 * hidden], &bias[..3 * hidden]);
+        for i in 0..hidden {
+            let (u, n) = (i + hidden, i + 2 * hidden);
+            let reset = sigmoid(gates[i] + recurrent[i] + bias[i]);
+            let update = sigmoid(gates[u] + recurrent[u] + bias[u]);
+            let candidate = tanh(gates[n] + reset * (recurrent[n] + bias[n]));
+            state[i] = candidate + update * (state[i] - candidate);
+        }
     }
 }
 
@@ -103,29 +104,30 @@ struct Row<'a> {
     before: &'a [f32],
 }
 
-/// Takes `slope`, the gradient of the state after a row; leaves in it the part that goes past the gates to the state
-/// before. Writes the gradients of the row's gates, and of the state's part.
-#[inline(always)]
-fn retreat(row: &Row<'_>, slope: &mut [f32], d_gates: &mut [f32], d_recurrent: &mut [f32]) {
-    let hidden = slope.len();
-    let (gates, recurrent) = (&row.gates[..3 * hidden], &row.recurrent[..3 * hidden]);
-    let (d_gates, d_recurrent) = (&mut d_gates[..3 * hidden], &mut d_recurrent[..3 * hidden]);
-    let before = &row.before[..hidden];
-    for i in 0..hidden {
-        let (u, n) = (i + hidden, i + 2 * hidden);
-        let reset = sigmoid(gates[i] + recurrent[i]);
-        let update = sigmoid(gates[u] + recurrent[u]);
-        let candidate = tanh(gates[n] + reset * recurrent[n]);
-        let d_candidate = slope[i] * (1.0 - update) * (1.0 - candidate * candidate);
-        let d_reset = d_candidate * recurrent[n] * reset * (1.0 - reset);
-        let d_update = slope[i] * (before[i] - candidate) * update * (1.0 - update);
-        d_gates[i] = d_reset;
-        d_gates[u] = d_update;
-        d_gates[n] = d_candidate;
-        d_recurrent[i] = d_reset;
-        d_recurrent[u] = d_update;
-        d_recurrent[n] = d_candidate * reset;
-        slope[i] *= update;
+vectorized! {
+    /// Takes `slope`, the gradient of the state after a row; leaves in it the part that goes past the gates to the state
+    /// before. Writes the gradients of the row's gates, and of the state's part.
+    fn retreat(row: &Row<'_>, slope: &mut [f32], d_gates: &mut [f32], d_recurrent: &mut [f32]) -> () {
+        let hidden = slope.len();
+        let (gates, recurrent) = (&row.gates[..3 * hidden], &row.recurrent[..3 * hidden]);
+        let (d_gates, d_recurrent) = (&mut d_gates[..3 * hidden], &mut d_recurrent[..3 * hidden]);
+        let before = &row.before[..hidden];
+        for i in 0..hidden {
+            let (u, n) = (i + hidden, i + 2 * hidden);
+            let reset = sigmoid(gates[i] + recurrent[i]);
+            let update = sigmoid(gates[u] + recurrent[u]);
+            let candidate = tanh(gates[n] + reset * recurrent[n]);
+            let d_candidate = slope[i] * (1.0 - update) * (1.0 - candidate * candidate);
+            let d_reset = d_candidate * recurrent[n] * reset * (1.0 - reset);
+            let d_update = slope[i] * (before[i] - candidate) * update * (1.0 - update);
+            d_gates[i] = d_reset;
+            d_gates[u] = d_update;
+            d_gates[n] = d_candidate;
+            d_recurrent[i] = d_reset;
+            d_recurrent[u] = d_update;
+            d_recurrent[n] = d_candidate * reset;
+            slope[i] *= update;
+        }
     }
 }
 
@@ -181,7 +183,7 @@ impl CustomOp3 for Gru {
                 let at = sample * time + row;
                 let state = &mut state[sample * hidden..(sample + 1) * hidden];
                 let recurrent = &recurrent[sample * 3 * hidden..];
-                vectorized(|| advance(&gates[at * 3 * hidden..], recurrent, bias, state));
+                advance(&gates[at * 3 * hidden..], recurrent, bias, state);
                 states[at * hidden..(at + 1) * hidden].copy_from_slice(state);
             }
         }
@@ -267,7 +269,7 @@ impl Gru {
                     before: &series.befores[narrow],
                 };
                 let d_part = &mut d_step[sample * wide..(sample + 1) * wide];
-                vectorized(|| retreat(&row, slope, &mut d_gates[range.clone()], d_part));
+                retreat(&row, slope, &mut d_gates[range.clone()], d_part);
                 d_parts[range].copy_from_slice(d_part);
             }
             let through = product(d_step, batch, storage, &transposed)?;

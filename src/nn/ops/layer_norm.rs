@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
 use super::rows::moments;
-use super::{sum1, sum2, values, vectorized, with_values};
+use super::{sum1, sum2, values, with_values};
 
 /// `(x − mean) / √(variance + epsilon) · weight + bias` over the last dimension; `weight [width]`, `bias [width]`.
 ///
@@ -25,12 +25,13 @@ struct LayerNorm {
     epsilon: f32,
 }
 
-#[inline(always)]
-fn forward(ys: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
-    for row in ys.chunks_exact_mut(weight.len().max(1)) {
-        let (mean, scale) = moments(row, epsilon);
-        for ((x, w), b) in row.iter_mut().zip(weight).zip(bias) {
-            *x = (*x - mean) * scale * w + b;
+vectorized! {
+    fn forward(ys: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) -> () {
+        for row in ys.chunks_exact_mut(weight.len().max(1)) {
+            let (mean, scale) = moments(row, epsilon);
+            for ((x, w), b) in row.iter_mut().zip(weight).zip(bias) {
+                *x = (*x - mean) * scale * w + b;
+            }
         }
     }
 }
@@ -42,24 +43,25 @@ struct Gradients {
     db: Vec<f32>,
 }
 
-#[inline(always)]
-fn backward(xs: &[f32], weight: &[f32], grad: &[f32], epsilon: f32) -> Gradients {
-    let width = weight.len().max(1);
-    let (mut dx, mut dw, mut db) = (vec![0f32; xs.len()], vec![0f32; width], vec![0f32; width]);
-    let mut scaled = vec![0f32; width];
-    let rows = xs.chunks_exact(width).zip(grad.chunks_exact(width));
-    for ((row, grad), dx) in rows.zip(dx.chunks_exact_mut(width)) {
-        let (mean, scale) = moments(row, epsilon);
-        // dx holds the standardised row until it is overwritten.
-        dx.iter_mut().zip(row).for_each(|(d, x)| *d = (x - mean) * scale);
-        dw.iter_mut().zip(&*dx).zip(grad).for_each(|((dw, x), g)| *dw += x * g);
-        db.iter_mut().zip(grad).for_each(|(db, g)| *db += g);
-        scaled.iter_mut().zip(grad).zip(weight).for_each(|((s, g), w)| *s = g * w);
-        let mean_grad = sum1(&scaled, |s| s) / width as f32;
-        let mean_product = sum2(&scaled, dx, |s, x| s * x) / width as f32;
-        dx.iter_mut().zip(&scaled).for_each(|(d, s)| *d = scale * (s - mean_grad - *d * mean_product));
+vectorized! {
+    fn backward(xs: &[f32], weight: &[f32], grad: &[f32], epsilon: f32) -> Gradients {
+        let width = weight.len().max(1);
+        let (mut dx, mut dw, mut db) = (vec![0f32; xs.len()], vec![0f32; width], vec![0f32; width]);
+        let mut scaled = vec![0f32; width];
+        let rows = xs.chunks_exact(width).zip(grad.chunks_exact(width));
+        for ((row, grad), dx) in rows.zip(dx.chunks_exact_mut(width)) {
+            let (mean, scale) = moments(row, epsilon);
+            // dx holds the standardised row until it is overwritten.
+            dx.iter_mut().zip(row).for_each(|(d, x)| *d = (x - mean) * scale);
+            dw.iter_mut().zip(&*dx).zip(grad).for_each(|((dw, x), g)| *dw += x * g);
+            db.iter_mut().zip(grad).for_each(|(db, g)| *db += g);
+            scaled.iter_mut().zip(grad).zip(weight).for_each(|((s, g), w)| *s = g * w);
+            let mean_grad = sum1(&scaled, |s| s) / width as f32;
+            let mean_product = sum2(&scaled, dx, |s, x| s * x) / width as f32;
+            dx.iter_mut().zip(&scaled).for_each(|(d, s)| *d = scale * (s - mean_grad - *d * mean_product));
+        }
+        Gradients { dx, dw, db }
     }
-    Gradients { dx, dw, db }
 }
 
 impl CustomOp3 for LayerNorm {
@@ -78,7 +80,7 @@ impl CustomOp3 for LayerNorm {
     ) -> Result<(CpuStorage, Shape)> {
         let mut ys = values(self.name(), s1, l1)?.to_vec();
         let (weight, bias) = (values(self.name(), s2, l2)?, values(self.name(), s3, l3)?);
-        vectorized(|| forward(&mut ys, weight, bias, self.epsilon));
+        forward(&mut ys, weight, bias, self.epsilon);
         Ok((CpuStorage::F32(ys), l1.shape().clone()))
     }
 
@@ -94,7 +96,7 @@ impl CustomOp3 for LayerNorm {
         let op = self.name();
         let Gradients { dx, dw, db } = with_values(op, xs, |xs| {
             with_values(op, weight, |weight| {
-                with_values(op, &grad, |grad| vectorized(|| backward(xs, weight, grad, self.epsilon)))
+                with_values(op, &grad, |grad| backward(xs, weight, grad, self.epsilon))
             })
         })???;
         let device = xs.device();

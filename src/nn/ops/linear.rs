@@ -7,7 +7,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
 use super::map::MapGradient;
-use super::{Map, values, vectorized, with_values};
+use super::{Map, values, with_values};
 
 /// `xs Wᵀ + bias`, then `then`: `xs [.., inputs]`, `weight [outputs, inputs]`, `bias [outputs]` to `[.., outputs]`.
 ///
@@ -52,23 +52,23 @@ fn compose(xs: Tensor, then: Option<Map>) -> Result<Tensor> {
     }
 }
 
-#[inline(always)]
-fn finish(ys: &mut [f32], bias: &[f32], then: Option<Map>) {
-    for row in ys.chunks_exact_mut(bias.len().max(1)) {
-        row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-        if let Some(map) = then {
-            map.apply(row);
+vectorized! {
+    fn finish(ys: &mut [f32], bias: &[f32], then: Option<Map>) -> () {
+        for row in ys.chunks_exact_mut(bias.len().max(1)) {
+            row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+            if let Some(map) = then {
+                map.apply(row);
+            }
         }
     }
-}
 
-#[inline(always)]
-fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
-    let mut sums = vec![0f32; width];
-    for row in rows.chunks_exact(width.max(1)) {
-        sums.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+    fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
+        let mut sums = vec![0f32; width];
+        for row in rows.chunks_exact(width.max(1)) {
+            sums.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+        }
+        sums
     }
-    sums
 }
 
 /// The gradient before `then`, contiguous; `ys` are the results after it.
@@ -81,7 +81,7 @@ fn through(then: Option<Map>, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
 }
 
 fn bias_gradient(grad: &Tensor, width: usize) -> Result<Tensor> {
-    let sums = with_values("bias", grad, |grad| vectorized(|| sum_rows(grad, width)))?;
+    let sums = with_values("bias", grad, |grad| sum_rows(grad, width))?;
     Tensor::from_vec(sums, width, grad.device())
 }
 
@@ -108,7 +108,7 @@ impl CustomOp3 for Affine {
         let right = l2.transpose(0, 1)?;
         let mut product = s1.matmul(s2, (1, rows, outputs, inputs), &left, &right)?;
         if let CpuStorage::F32(ys) = &mut product {
-            vectorized(|| finish(ys, bias, self.0));
+            finish(&mut ys[..], bias, self.0);
         }
         let mut shape = l1.dims().to_vec();
         shape.pop();
@@ -158,7 +158,7 @@ impl CustomOp2 for AddBias {
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (mut ys, bias) = (values(self.name(), s1, l1)?.to_vec(), values(self.name(), s2, l2)?);
-        vectorized(|| finish(&mut ys, bias, self.0));
+        finish(&mut ys[..], bias, self.0);
         Ok((CpuStorage::F32(ys), l1.shape().clone()))
     }
 

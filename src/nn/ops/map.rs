@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use super::{values, vectorized};
+use super::values;
 
 /// A function of one value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,6 +81,16 @@ pub fn map(xs: &Tensor, function: Map) -> Result<Tensor> {
     function.compose(xs)
 }
 
+vectorized! {
+    fn apply(map: Map, xs: &mut [f32]) -> () {
+        map.apply(xs)
+    }
+
+    fn pull_back(map: Map, at: &[f32], grad: &[f32]) -> Vec<f32> {
+        map.pull_back(at, grad)
+    }
+}
+
 impl CustomOp1 for Map {
     fn name(&self) -> &'static str {
         "map"
@@ -88,7 +98,7 @@ impl CustomOp1 for Map {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let mut ys = values(self.name(), storage, layout)?.to_vec();
-        vectorized(|| self.apply(&mut ys));
+        apply(*self, &mut ys);
         Ok((CpuStorage::F32(ys), layout.shape().clone()))
     }
 
@@ -112,7 +122,7 @@ impl CustomOp2 for MapGradient {
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (at, grad) = (values(self.name(), s1, l1)?, values(self.name(), s2, l2)?);
-        let out = vectorized(|| self.0.pull_back(at, grad));
+        let out = pull_back(self.0, at, grad);
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
 }

@@ -84,11 +84,13 @@ impl DropMask {
         }
     }
 
-    /// The factors themselves, for devices without the fused pass.
-    fn factors(self, shape: &Shape) -> Result<Tensor> {
-        let mut factors = vec![0f32; shape.elem_count()];
-        self.each(&vec![1.0; shape.elem_count()], |i, y| factors[i] = y);
-        Tensor::from_vec(factors, shape, &candle_core::Device::Cpu)
+    /// The factors themselves, of the shape, type and device of `xs`, for devices without the fused pass.
+    fn factors(self, xs: &Tensor) -> Result<Tensor> {
+        let mut factors = vec![0f32; xs.elem_count()];
+        self.each(&vec![1.0; xs.elem_count()], |i, y| factors[i] = y);
+        Tensor::from_vec(factors, xs.shape(), &candle_core::Device::Cpu)?
+            .to_dtype(xs.dtype())?
+            .to_device(xs.device())
     }
 }
 
@@ -112,7 +114,7 @@ pub fn add_dropped(xs: &Tensor, ys: &Tensor, mask: Option<DropMask>) -> Result<T
     if super::fused(xs) {
         return xs.contiguous()?.apply_op2(&ys.contiguous()?, AddDropped(mask));
     }
-    xs + (ys * mask.factors(ys.shape())?.to_device(ys.device())?)?
+    xs + (ys * mask.factors(ys)?)?
 }
 
 /// `xs` under dropout ([Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)).
@@ -124,7 +126,7 @@ pub fn dropped(xs: &Tensor, mask: Option<DropMask>) -> Result<Tensor> {
     if super::fused(xs) {
         return xs.contiguous()?.apply_op1(Drop(mask));
     }
-    xs * mask.factors(xs.shape())?.to_device(xs.device())?
+    xs * mask.factors(xs)?
 }
 
 fn checked(mask: Option<DropMask>) -> Result<Option<DropMask>> {

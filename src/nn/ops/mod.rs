@@ -2,6 +2,30 @@
 //!
 //! Each is one pass over contiguous rows. The gradients are tested by finite differences at batch 3.
 
+/// Makes functions that run compiled for the widest vector instructions of the processor at hand.
+///
+/// Only what is inlined profits: called functions should be `#[inline(always)]`, and closures are not enough, since they
+/// are compiled once, for the plainest processor. Results do not depend on the width: products and sums are not
+/// contracted, and sums are taken in a fixed number of lanes.
+macro_rules! vectorized {
+    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $output:ty $body:block)*) => {$(
+        $(#[$meta])*
+        fn $name($($arg: $type),*) -> $output {
+            struct VectorizedCall<Args>(Args);
+            impl pulp::NullaryFnOnce for VectorizedCall<($($type,)*)> {
+                type Output = $output;
+                #[inline(always)]
+                fn call(self) -> $output {
+                    let ($($arg,)*) = self.0;
+                    $body
+                }
+            }
+            $crate::nn::ops::arch().dispatch(VectorizedCall(($($arg,)*)))
+        }
+    )*};
+}
+pub(crate) use vectorized;
+
 mod batch_norm;
 mod depthwise;
 mod gate;
@@ -52,14 +76,10 @@ pub(crate) fn fused(xs: &Tensor) -> bool {
     xs.device().is_cpu() && xs.dtype() == candle_core::DType::F32
 }
 
-/// Runs `pass` compiled for the widest vector instructions of this processor.
-///
-/// Only what is inlined into `pass` profits: it should be a call of one `#[inline(always)]` function. Results do not
-/// depend on the width, since products and sums are not contracted and sums are taken in a fixed number of lanes.
-#[inline(always)]
-pub(crate) fn vectorized<R>(pass: impl FnOnce() -> R) -> R {
+/// The instructions of this processor.
+pub(crate) fn arch() -> pulp::Arch {
     static ARCH: OnceLock<pulp::Arch> = OnceLock::new();
-    ARCH.get_or_init(pulp::Arch::new).dispatch(pass)
+    *ARCH.get_or_init(pulp::Arch::new)
 }
 
 /// Lanes of a sum: two of the widest registers in use.

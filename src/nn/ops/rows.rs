@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-use super::{gate::exp, maximum, sum1, sum2, values, vectorized};
+use super::{gate::exp, maximum, sum1, sum2, values};
 
 /// Softmax over the last dimension. A row that is −∞ throughout gives zeros.
 ///
@@ -53,7 +53,7 @@ impl CustomOp1 for Row {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let mut ys = values(self.name(), storage, layout)?.to_vec();
         let width = layout.dims().last().copied().unwrap_or(1).max(1);
-        vectorized(|| self.forward(&mut ys, width));
+        forward(*self, &mut ys, width);
         Ok((CpuStorage::F32(ys), layout.shape().clone()))
     }
 
@@ -120,6 +120,16 @@ impl Row {
     }
 }
 
+vectorized! {
+    fn forward(row: Row, ys: &mut [f32], width: usize) -> () {
+        row.forward(ys, width)
+    }
+
+    fn backward(row: Row, source: &[f32], grad: &[f32], width: usize) -> Vec<f32> {
+        row.backward(source, grad, width)
+    }
+}
+
 struct RowGradient(Row);
 
 impl CustomOp2 for RowGradient {
@@ -136,7 +146,7 @@ impl CustomOp2 for RowGradient {
     ) -> Result<(CpuStorage, Shape)> {
         let (source, grad) = (values(self.name(), s1, l1)?, values(self.name(), s2, l2)?);
         let width = l1.dims().last().copied().unwrap_or(1).max(1);
-        let out = vectorized(|| self.0.backward(source, grad, width));
+        let out = backward(self.0, source, grad, width);
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
 }

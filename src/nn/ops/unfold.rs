@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use super::{values, vectorized};
+use super::values;
 use crate::nn::Conv1dConfig;
 
 /// `[batch, time, channels]` to `[batch, time', kernel × channels]`, tap-major: the left operand of a convolution.
@@ -149,6 +149,12 @@ impl CustomOp1 for Unfold {
     }
 }
 
+vectorized! {
+    fn fold_rows(plan: &Plan, ys: &[f32], xs: &mut [f32], channels: usize) -> () {
+        plan.fold(ys, xs, channels)
+    }
+}
+
 /// Adds the copies back where they came from.
 struct Fold(Plan);
 
@@ -162,7 +168,7 @@ impl CustomOp1 for Fold {
         let (batch, _, width) = layout.shape().dims3()?;
         let channels = width / self.0.kernel;
         let mut xs = vec![0f32; batch * self.0.time * channels];
-        vectorized(|| self.0.fold(ys, &mut xs, channels));
+        fold_rows(&self.0, ys, &mut xs, channels);
         Ok((CpuStorage::F32(xs), Shape::from((batch, self.0.time, channels))))
     }
 
