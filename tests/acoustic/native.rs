@@ -47,7 +47,7 @@ fn the_default_model_keeps_its_budget_and_quantises() {
     assert!(count <= 4_400_000, "{count} parameters");
 
     let pack = |tensor: &Tensor| {
-        let whole_blocks = tensor.rank() == 2 && tensor.dim(1).unwrap() % 32 == 0;
+        let whole_blocks = tensor.rank() == 2 && tensor.dim(1).unwrap().is_multiple_of(32);
         let dtype = if whole_blocks { GgmlDType::Q8_0 } else { GgmlDType::F32 };
         QTensor::quantize(tensor, dtype).unwrap()
     };
