@@ -1,4 +1,4 @@
-//! Words become phones: lexicon, then endings and compounds of its words, then letter to sound.
+//! Words become phones: lexicon, then endings of its words, then letter to sound.
 
 use super::morphology;
 use super::{LetterToSound, Lexicon, PhonemeSeq, SequenceBuilder, Symbol, WordSpan, letter_name};
@@ -11,7 +11,7 @@ pub enum Origin {
     Lexicon,
     /// The name of a letter.
     Letter,
-    /// A word of the lexicon with an ending, or two of them in one.
+    /// A word of the lexicon with an ending.
     Derived,
     /// The letter-to-sound model.
     LetterToSound,
