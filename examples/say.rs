@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use fastglow::audio::{self, SinkConfig, Target};
-use fastglow::engine::{Event, SpeakConfig, Synthesizer};
+use fastglow::engine::{Engine, EngineConfig, Event, Pacing, SpeakConfig, Synthesizer};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 
 fn main() -> fastglow::Result<()> {
@@ -18,26 +18,19 @@ fn main() -> fastglow::Result<()> {
     let voice = SearchPath::from_environment().find(DEFAULT_VOICE)?;
     let synthesizer = Synthesizer::load(&voice)?;
     let config = SinkConfig::new(synthesizer.sample_rate_hz(), Target::Stdout);
-    let mut sink = audio::open("device", &config)?;
+    let open = move || audio::open("device", &config);
+    let engine = Engine::start(&synthesizer, Some(Box::new(open)), EngineConfig::default())?;
 
-    // Samples come window by window, the first after some hundredths of a second.
-    let mut utterance = synthesizer.utterance(SpeakConfig::default())?;
-    let mut failed = None;
-    let mut play = |event: Event<'_>| match event {
-        Event::Samples(samples) => match sink.write(samples) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-        Event::Phrase(_) => ControlFlow::Continue(()),
+    // Told while the words are made, a little before they are heard.
+    let show = |_, event: Event<'_>| {
+        if let Event::Word(word) = event {
+            println!("{:>8} {}", word.samples.start, word.spoken);
+        }
+        ControlFlow::Continue(())
     };
-    utterance.speak(&text, &mut play)?;
-    utterance.finish(&mut play)?;
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    sink.finish()?;
+    let job = engine.begin(SpeakConfig::default(), Pacing::Unhurried, Box::new(show))?;
+    job.push(&text)?;
+    job.wait()?;
+    engine.close()?;
     Ok(())
 }

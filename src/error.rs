@@ -26,6 +26,18 @@ pub enum Error {
     /// A way of speaking that is out of range.
     #[error(transparent)]
     SpeakConfig(#[from] crate::engine::SpeakConfigError),
+    /// The engine cannot take a job or its text.
+    #[error(transparent)]
+    Job(#[from] crate::engine::JobError),
+    /// Text cannot be taken by the chunker.
+    #[error(transparent)]
+    Chunk(#[from] crate::text::ChunkError),
+    /// The system gives no thread. Fewer programs, or another limit, may help.
+    #[error("cannot start a thread: {source}")]
+    Thread {
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// A voice made infinity or NaN instead of sound. Its weights are damaged or were never trained.
     #[error("voice `{voice}`: made samples that are not finite numbers")]
     NotFinite {
@@ -45,11 +57,11 @@ impl Error {
     /// What the user can do about it, if anything is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::Compute(_) => None,
+            Error::Compute(_) | Error::Thread { .. } => None,
             Error::Voice(error) => error.hint(),
             Error::Audio(error) => error.hint(),
             Error::Acoustic(error) => error.hint(),
-            Error::SpeakConfig(_) => None,
+            Error::SpeakConfig(_) | Error::Job(_) | Error::Chunk(_) => None,
             Error::NotFinite { .. } => {
                 Some("check it with `fastglow voices verify`, or use another voice".into())
             }

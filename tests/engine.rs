@@ -84,22 +84,29 @@ fn a_faster_rate_is_shorter() {
 fn phrases_add_up_to_the_samples_and_the_figures_are_true() {
     let synthesizer = synthesizer();
     let mut utterance = synthesizer.utterance(SpeakConfig::default()).unwrap();
-    let (mut samples, mut expected, mut firsts) = (0u64, 0u64, Vec::new());
+    let (mut samples, mut expected, mut firsts, mut omitted) = (0u64, 0u64, Vec::new(), Vec::new());
+    let mut words = Vec::new();
     let mut listener = |event: Event<'_>| {
         match event {
             Event::Samples(window) => samples += window.len() as u64,
-            Event::Phrase(trace) => {
-                assert_eq!(trace.phones.phones.len(), trace.mel.durations_frames.len());
-                firsts.push((trace.first_sample, expected));
-                let frames: u32 = trace.mel.durations_frames.iter().sum();
-                expected += u64::from(frames) * synthesizer.hop_samples() as u64;
+            Event::Phrase(phrase) => {
+                assert_eq!(phrase.phones.phones.len(), phrase.mel.durations_frames.len());
+                let frames: u32 = phrase.mel.durations_frames.iter().sum();
+                assert_eq!(frames as usize, phrase.mel.frame_count());
+                let hop = synthesizer.hop_samples() as u64;
+                firsts.push((phrase.first_frame * hop, expected));
+                expected += u64::from(frames) * hop;
             }
+            Event::Unspoken(omission) => omitted.push((omission.text.to_string(), omission.source)),
+            Event::Word(word) => words.push(word),
+            _ => {}
         }
         ControlFlow::Continue(())
     };
-    let spoken = utterance.speak(&format!("{TEXT} \u{1f600}"), &mut listener).unwrap();
+    let text = format!("{TEXT} \u{1f600}");
+    utterance.push(&text, &mut listener).unwrap();
     utterance.finish(&mut listener).unwrap();
-    assert_eq!(spoken.unspoken.len(), 1);
+    assert_eq!(omitted, [("\u{1f600}".to_string(), TEXT.len() as u64 + 1..text.len() as u64)]);
     assert_eq!(samples, expected);
     assert_eq!(firsts.len(), 3, "three sentences");
     assert!(firsts.iter().all(|(told, counted)| told == counted), "{firsts:?}");
@@ -108,6 +115,37 @@ fn phrases_add_up_to_the_samples_and_the_figures_are_true() {
     assert!((stats.audio_s - samples as f64 / 22_050.0).abs() < 1e-9);
     assert!(stats.first_audio_ms.unwrap() > 0.0 && stats.synth_s > 0.0);
     assert!((stats.rtf.unwrap() - stats.synth_s / stats.audio_s).abs() < 1e-12);
+
+    let spoken: Vec<&str> = words.iter().map(|word| word.spoken.as_str()).collect();
+    assert_eq!(spoken, ["one", "two", "three", "is", "this", "four", "yes", "it", "is"]);
+    for (index, word) in words.iter().enumerate() {
+        assert_eq!(word.index, index as u64);
+        let source = &text[word.source.start as usize..word.source.end as usize];
+        assert_eq!(source.to_lowercase(), word.spoken);
+        assert!(word.samples.start < word.samples.end && word.samples.end <= samples);
+    }
+    assert!(words.windows(2).all(|pair| pair[0].samples.end <= pair[1].samples.start));
+}
+
+#[test]
+fn a_text_in_pieces_is_the_text() {
+    let synthesizer = synthesizer();
+    let whole = speak(SpeakConfig::default());
+    for step in [1, 2, 7] {
+        let mut utterance = synthesizer.utterance(SpeakConfig::default()).unwrap();
+        let mut samples = Vec::new();
+        let mut listener = |event: Event<'_>| {
+            if let Event::Samples(window) = event {
+                samples.extend_from_slice(window);
+            }
+            ControlFlow::Continue(())
+        };
+        for piece in TEXT.as_bytes().chunks(step) {
+            utterance.push(piece, &mut listener).unwrap();
+        }
+        utterance.finish(&mut listener).unwrap();
+        assert_eq!(samples, whole, "{step} bytes at a time");
+    }
 }
 
 #[test]
@@ -120,30 +158,37 @@ fn the_listener_can_stop_it() {
             windows += 1;
             ControlFlow::Break(())
         }
-        Event::Phrase(_) => ControlFlow::Continue(()),
+        _ => ControlFlow::Continue(()),
     };
-    assert!(utterance.speak(TEXT, &mut listener).unwrap().is_stopped);
-    assert!(utterance.speak(TEXT, &mut listener).unwrap().is_stopped);
+    utterance.push(TEXT, &mut listener).unwrap();
+    assert!(utterance.is_stopped());
+    utterance.push(TEXT, &mut listener).unwrap();
     utterance.finish(&mut listener).unwrap();
     assert_eq!(windows, 1);
 }
 
 #[test]
-fn a_text_without_words_is_an_error_and_the_utterance_goes_on() {
+fn a_text_without_words_is_told_and_the_utterance_goes_on() {
     let synthesizer = synthesizer();
-    let mut utterance = synthesizer.utterance(SpeakConfig::default()).unwrap();
-    let mut samples = 0;
-    let mut listener = |event: Event<'_>| {
-        if let Event::Samples(window) = event {
-            samples += window.len();
-        }
-        ControlFlow::Continue(())
-    };
     for text in ["", ".", " \n", "\u{1f600}", "\u{4f60}\u{597d}", "\0\u{7}"] {
-        assert!(matches!(utterance.speak(text, &mut listener), Err(Error::Text(_))), "{text:?}");
+        let result = synthesizer.speak(text, SpeakConfig::default());
+        assert!(matches!(result, Err(Error::Text(_))), "{text:?}");
+        let mut utterance = synthesizer.utterance(SpeakConfig::default()).unwrap();
+        let (mut samples, mut omissions) = (0, 0);
+        let mut listener = |event: Event<'_>| {
+            match event {
+                Event::Samples(window) => samples += window.len(),
+                Event::Unspoken(_) => omissions += 1,
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        };
+        utterance.push(text, &mut listener).unwrap();
+        utterance.push("\n\nNow then.", &mut listener).unwrap();
+        utterance.finish(&mut listener).unwrap();
+        assert!(samples > 0, "{text:?}");
+        assert_eq!(omissions > 0, text.chars().any(|c| !c.is_whitespace() && c != '.'), "{text:?}");
     }
-    utterance.speak("Now then.", &mut listener).unwrap();
-    assert!(samples > 0);
 }
 
 #[test]

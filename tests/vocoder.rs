@@ -85,6 +85,7 @@ impl Phrase {
         PhraseInput {
             features: &self.features,
             excitation: config.has_excitation().then_some(&self.excitation),
+            context: Context::default(),
         }
     }
 }
@@ -184,7 +185,7 @@ fn the_latent_of_samples_gives_the_samples_back() {
             let values = noise_values(8, (frames + 1) * config.hop_samples);
             Tensor::from_vec(values, (1, (frames + 1) * config.hop_samples), &Device::Cpu).unwrap()
         });
-        let conditioned = model.condition(&features, excitation.as_ref()).unwrap();
+        let conditioned = model.condition(&features, excitation.as_ref(), Context::default()).unwrap();
         let length = frames * config.hop_samples + lap;
         let samples = Tensor::from_vec(noise_values(6, length), (1, length), &Device::Cpu).unwrap();
         let vectors = model.analyse(&samples).unwrap();

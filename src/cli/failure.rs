@@ -17,6 +17,8 @@ enum Code {
     Voice = 3,
     AudioDevice = 4,
     NothingToSay = 5,
+    /// As a shell reports a program that Ctrl-C ended.
+    Interrupted = 130,
 }
 
 /// Why the program ends early.
@@ -38,6 +40,8 @@ pub enum Failure {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The user ended it.
+    Interrupted,
     /// Standard input or output failed.
     Io {
         /// Which.
@@ -66,6 +70,7 @@ impl Failure {
             Failure::Library(Error::Text(_)) => Code::NothingToSay,
             Failure::Library(Error::SpeakConfig(_)) | Failure::Usage { .. } => Code::Usage,
             Failure::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Code::Done,
+            Failure::Interrupted => Code::Interrupted,
             Failure::Library(_) | Failure::Io { .. } | Failure::File { .. } => Code::Failure,
         }
     }
@@ -73,8 +78,9 @@ impl Failure {
     /// Says what is wrong on standard error, and gives the exit code. A closed pipe is nothing wrong.
     pub fn report(&self) -> ExitCode {
         let code = self.code();
-        if code != Code::Done {
+        if !matches!(code, Code::Done | Code::Interrupted) {
             let (message, hint) = match self {
+                Failure::Interrupted => (String::new(), None),
                 Failure::Library(error) => (error.to_string(), error.hint()),
                 Failure::Usage { message, hint } => (message.clone(), Some(hint.clone())),
                 Failure::Io { what, source } => (format!("{what}: {source}"), None),

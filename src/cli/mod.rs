@@ -2,9 +2,11 @@
 //!
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
+mod bench;
 mod environment;
 mod failure;
 mod input;
+mod interrupt;
 mod picture;
 mod speak;
 #[cfg(feature = "train")]
@@ -20,7 +22,7 @@ const AFTER_HELP: &str = "\
 Examples:
   fastglow speak \"The door is open.\"              through the loudspeaker
   fastglow speak -o hello.wav \"Hello, world.\"     into a file
-  some-program | fastglow speak                   as the text arrives, sentence by sentence
+  some-program | fastglow speak                   as the text arrives, a few words at a time
   fastglow speak -o - --raw \"Hi.\" | aplay -f S16_LE -r 22050
 
 Exit codes:
@@ -29,7 +31,8 @@ Exit codes:
   2  usage: an argument is wrong
   3  voice: missing or damaged
   4  audio device: none, busy or lost
-  5  nothing to say: the text has no word";
+  5  nothing to say: the text has no word
+130  interrupted";
 
 /// Speech for robots and kiosks: text in, sound out, on this machine alone.
 #[derive(Debug, Parser)]
@@ -46,6 +49,8 @@ struct Arguments {
 enum Command {
     /// Speak a text.
     Speak(speak::Arguments),
+    /// Measure this machine: from the first token to speech, and what each stage costs.
+    Bench(bench::Arguments),
     /// List, show and verify voices.
     Voices(voices::Arguments),
     /// Make a voice: corpus, features, training, the voice file, its evaluation.
@@ -61,6 +66,7 @@ pub fn run() -> ExitCode {
     }
     let result = match &arguments.command {
         Command::Speak(arguments) => speak::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
         #[cfg(feature = "train")]
         Command::Train(arguments) => train::run(arguments),

@@ -1,8 +1,9 @@
 //! Collects what `--plot` draws.
 
+use std::ops::Range;
 use std::path::Path;
 
-use fastglow::engine::{Event, PhraseTrace};
+use fastglow::engine::{Event, Phrase};
 use fastglow::plot::{PhoneSpan, PlotError, SpeechPlot, speech};
 
 /// Longer speech is drawn up to here: a picture that nobody can look at whole helps nobody.
@@ -31,39 +32,31 @@ impl Picture {
                 let room = self.most_samples - self.plot.samples.len();
                 self.plot.samples.extend_from_slice(&samples[..samples.len().min(room)]);
             }
-            Event::Phrase(trace) => self.add_phrase(trace),
+            Event::Phrase(phrase) => self.add_pitch(phrase),
+            Event::Word(word) => self.plot.words.extend(self.span(&word.spoken, &word.samples)),
+            Event::Phone(phone) => {
+                self.plot.phones.extend(self.span(&phone.symbol.to_string(), &phone.samples));
+            }
+            _ => {}
         }
     }
 
-    fn add_phrase(&mut self, trace: &PhraseTrace<'_>) {
-        let hop = self.plot.hop_samples;
-        let first = trace.first_sample as usize;
-        if first >= self.most_samples {
+    /// A label for the picture, unless it lies behind its end.
+    fn span(&self, label: &str, samples: &Range<u64>) -> Option<PhoneSpan> {
+        let start_samples = usize::try_from(samples.start).ok().filter(|&start| start < self.most_samples)?;
+        let end_samples = usize::try_from(samples.end).ok()?;
+        Some(PhoneSpan { label: label.into(), start_samples, end_samples })
+    }
+
+    fn add_pitch(&mut self, phrase: &Phrase) {
+        let first = phrase.first_frame as usize;
+        if first * self.plot.hop_samples >= self.most_samples {
             return;
         }
         // Frames follow on from phrase to phrase.
-        self.plot.f0_hz.resize(first / hop.max(1), None);
-        let pitch = trace.mel.log_f0.iter().zip(&trace.mel.voicing);
+        self.plot.f0_hz.resize(first, None);
+        let pitch = phrase.mel.log_f0.iter().zip(&phrase.mel.voicing);
         self.plot.f0_hz.extend(pitch.map(|(log_f0, &voicing)| (voicing >= VOICED).then(|| log_f0.exp())));
-        let mut start_samples = first;
-        let mut word: Option<(u32, PhoneSpan)> = None;
-        for (phone, &frames) in trace.phones.phones.iter().zip(&trace.mel.durations_frames) {
-            let end_samples = start_samples + frames as usize * hop;
-            let label = phone.symbol.to_string();
-            self.plot.phones.push(PhoneSpan { label, start_samples, end_samples });
-            match (&mut word, phone.word) {
-                (Some((index, span)), Some(now)) if *index == now => span.end_samples = end_samples,
-                _ => {
-                    self.plot.words.extend(word.take().map(|(_, span)| span));
-                    word = phone.word.and_then(|index| {
-                        let label = trace.phones.words.get(index as usize)?.spoken.clone();
-                        Some((index, PhoneSpan { label, start_samples, end_samples }))
-                    });
-                }
-            }
-            start_samples = end_samples;
-        }
-        self.plot.words.extend(word.map(|(_, span)| span));
     }
 
     /// Draws it.

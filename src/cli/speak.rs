@@ -3,18 +3,20 @@
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
-use fastglow::Error;
-use fastglow::audio::{self, AudioError, Sink, SinkConfig, Target};
-use fastglow::engine::{Event, SpeakConfig, Synthesizer, Utterance};
-use fastglow::text::{TextError, Unspoken, normalise};
+use fastglow::audio::{self, SinkConfig, Target};
+use fastglow::engine::{
+    Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer,
+};
+use fastglow::text::{TextError, UnspokenKind, normalise};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 
-use super::environment;
 use super::failure::{Failure, warn};
-use super::input::{Piece, TextInput};
+use super::input::TextInput;
 use super::picture::Picture;
+use super::{environment, interrupt};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -24,6 +26,14 @@ pub struct Arguments {
     /// Write a WAV file instead of playing; `-` writes to standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Where the sound goes without --output: `device`, or `null` to hear nothing in real time.
+    #[arg(long, value_name = "NAME", conflicts_with = "output")]
+    sink: Option<String>,
+
+    /// A sound output by its name, as `fastglow devices` lists them.
+    #[arg(long, value_name = "NAME", conflicts_with = "output")]
+    device: Option<String>,
 
     /// With --output: 16-bit little-endian samples without a header.
     #[arg(long, requires = "output")]
@@ -84,20 +94,49 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         normalise(text).speakable()?;
     }
     environment::prepare();
+    let mut input = match &arguments.text {
+        Some(text) => TextInput::given(text),
+        None => TextInput::read(io::stdin()),
+    };
     let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
-    let mut speaker = Speaker::open(arguments, &synthesizer)?;
-    match &arguments.text {
-        Some(text) => speaker.speak(&Piece { text: text.clone(), is_repaired: false })?,
-        None => {
-            let mut input = TextInput::new(io::stdin());
-            let read = |source| Failure::Io { what: "standard input", source };
-            while let Some(piece) = input.next_piece().map_err(read)? {
-                speaker.speak(&piece)?;
-                speaker.sink.rest()?;
-            }
-        }
+    let engine = Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;
+    let watcher = Arc::new(Mutex::new(Watcher::new(arguments, &synthesizer)));
+    let pacing = match &arguments.output {
+        Some(path) if path.as_os_str() != "-" => Pacing::Unhurried,
+        _ if input.is_whole() => Pacing::Unhurried,
+        _ => Pacing::Live,
+    };
+    let listener = {
+        let watcher = watcher.clone();
+        Box::new(move |_, event: Event<'_>| {
+            watcher.lock().unwrap_or_else(PoisonError::into_inner).watch(&event);
+            ControlFlow::Continue(())
+        })
+    };
+    let mut job = engine.begin(speak_config(arguments), pacing, listener)?;
+    interrupt::on_interrupt(engine.stopper())?;
+    let input = job.take_text().map(|text| input.feed(text));
+    let report = job.wait()?;
+    if report.is_cancelled {
+        // Files are not completed: the engine is dropped, not closed.
+        return Err(Failure::Interrupted);
     }
-    speaker.finish(arguments)
+    if let Some(input) = input {
+        input.result()?;
+    }
+    let watcher = Arc::into_inner(watcher).map(|watcher| watcher.into_inner().unwrap_or_else(PoisonError::into_inner));
+    finish(arguments, engine, watcher, &report)
+}
+
+fn speak_config(arguments: &Arguments) -> SpeakConfig {
+    SpeakConfig {
+        seed: arguments.seed,
+        rate: arguments.rate,
+        pitch_semitones: arguments.pitch,
+        volume_db: arguments.volume,
+        expressiveness: arguments.expressiveness,
+        ..SpeakConfig::default()
+    }
 }
 
 fn check_output(arguments: &Arguments) -> Result<(), Failure> {
@@ -111,121 +150,72 @@ fn check_output(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Everything between the text and the ear.
-struct Speaker<'a> {
-    utterance: Utterance<'a>,
-    sink: Box<dyn Sink>,
-    picture: Option<Picture>,
-    /// Why the last piece was not spoken.
-    nothing_to_say: Option<TextError>,
+fn open_sink(arguments: &Arguments, synthesizer: &Synthesizer) -> OpenSink {
+    let (name, target) = match &arguments.output {
+        None => (arguments.sink.clone().unwrap_or_else(|| "device".into()), Target::Stdout),
+        Some(path) => {
+            let is_stdout = path.as_os_str() == "-";
+            let target = if is_stdout { Target::Stdout } else { Target::File(path.clone()) };
+            (if arguments.raw { "raw" } else { "wav" }.into(), target)
+        }
+    };
+    let config = SinkConfig {
+        device: arguments.device.clone(),
+        ..SinkConfig::new(synthesizer.sample_rate_hz(), target)
+    };
+    Box::new(move || audio::open(&name, &config))
 }
 
-impl<'a> Speaker<'a> {
-    fn open(arguments: &Arguments, synthesizer: &'a Synthesizer) -> Result<Self, Failure> {
-        let config = SpeakConfig {
-            seed: arguments.seed,
-            rate: arguments.rate,
-            pitch_semitones: arguments.pitch,
-            volume_db: arguments.volume,
-            expressiveness: arguments.expressiveness,
-            ..SpeakConfig::default()
-        };
-        let utterance = synthesizer.utterance(config)?;
-        let (sink, target) = match &arguments.output {
-            None => ("device", Target::Stdout),
-            Some(path) => {
-                let is_stdout = path.as_os_str() == "-";
-                let target = if is_stdout { Target::Stdout } else { Target::File(path.clone()) };
-                (if arguments.raw { "raw" } else { "wav" }, target)
-            }
-        };
-        let sink = audio::open(sink, &SinkConfig::new(synthesizer.sample_rate_hz(), target))?;
+/// What is drawn and said while it speaks.
+struct Watcher {
+    picture: Option<Picture>,
+    /// Kinds of things that were not spoken and have been reported.
+    reported: Vec<UnspokenKind>,
+}
+
+impl Watcher {
+    fn new(arguments: &Arguments, synthesizer: &Synthesizer) -> Self {
         let picture = arguments.plot.as_ref().map(|_| {
             Picture::new(&synthesizer.meta().name, synthesizer.sample_rate_hz(), synthesizer.hop_samples())
         });
-        Ok(Self { utterance, sink, picture, nothing_to_say: None })
+        Self { picture, reported: Vec::new() }
     }
 
-    /// Speaks a piece. One without words is reported and does not end the program.
-    fn speak(&mut self, piece: &Piece) -> Result<(), Failure> {
-        if piece.is_repaired {
-            warn("the text is not valid UTF-8; the bad bytes are left out");
+    fn watch(&mut self, event: &Event<'_>) {
+        if let Some(picture) = &mut self.picture {
+            picture.add(event);
         }
-        let Self { utterance, sink, picture, .. } = self;
-        let mut failed: Option<AudioError> = None;
-        let result = utterance
-            .speak(&piece.text, &mut |event| play(&event, sink.as_mut(), picture.as_mut(), &mut failed));
-        match (result, failed) {
-            (_, Some(error)) => Err(error.into()),
-            (Ok(spoken), None) => {
-                report_unspoken(&piece.text, &spoken.unspoken);
-                Ok(())
-            }
-            (Err(Error::Text(error)), None) => {
-                warn(format_args!("{error}: {}", excerpt(&piece.text)));
-                self.nothing_to_say = Some(error);
-                Ok(())
-            }
-            (Err(error), None) => Err(error.into()),
+        if let Event::Unspoken(omission) = event
+            && !self.reported.contains(&omission.kind)
+        {
+            self.reported.push(omission.kind);
+            warn(format_args!("not spoken: {}: {}", omission.kind.name(), excerpt(omission.text)));
         }
-    }
-
-    fn finish(mut self, arguments: &Arguments) -> Result<(), Failure> {
-        let mut failed = None;
-        let Self { utterance, sink, picture, .. } = &mut self;
-        utterance.finish(&mut |event| play(&event, sink.as_mut(), picture.as_mut(), &mut failed))?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        let stats = self.utterance.stats();
-        if stats.chunks == 0 {
-            // The sink is dropped: no empty file is left.
-            let found = "nothing".into();
-            return Err(self.nothing_to_say.unwrap_or(TextError::NothingToSay { found }).into());
-        }
-        let played = self.sink.finish()?;
-        if played.underruns > 0 {
-            warn(format_args!("the sound had {} gaps: this machine was too busy", played.underruns));
-        }
-        if let (Some(picture), Some(path)) = (self.picture, &arguments.plot) {
-            picture.save(path)?;
-        }
-        if let Some(StatsFormat::Json) = arguments.stats {
-            let source = |error| Failure::Io { what: "figures", source: io::Error::other(error) };
-            eprintln!("{}", serde_json::to_string(&stats).map_err(source)?);
-        }
-        Ok(())
     }
 }
 
-fn play(
-    event: &Event<'_>,
-    sink: &mut dyn Sink,
-    picture: Option<&mut Picture>,
-    failed: &mut Option<AudioError>,
-) -> ControlFlow<()> {
-    if let Some(picture) = picture {
-        picture.add(event);
+fn finish(
+    arguments: &Arguments,
+    engine: Engine,
+    watcher: Option<Watcher>,
+    report: &Report,
+) -> Result<(), Failure> {
+    if report.stats.chunks == 0 {
+        // The sink is dropped: no empty file is left.
+        return Err(TextError::NothingToSay { found: "nothing that sounds".into() }.into());
     }
-    if let Event::Samples(samples) = event
-        && let Err(error) = sink.write(samples)
-    {
-        *failed = Some(error);
-        return ControlFlow::Break(());
+    engine.close()?;
+    if report.underruns > 0 {
+        warn(format_args!("the sound had {} gaps: this machine was too busy", report.underruns));
     }
-    ControlFlow::Continue(())
-}
-
-/// Says which parts of the text were left out: each kind once.
-fn report_unspoken(text: &str, unspoken: &[Unspoken]) {
-    let mut kinds = Vec::new();
-    for part in unspoken {
-        if !kinds.contains(&part.kind) {
-            kinds.push(part.kind);
-            let shown = text.get(part.source.clone()).map(excerpt).unwrap_or_default();
-            warn(format_args!("not spoken: {}: {shown}", part.kind.name()));
-        }
+    if let (Some(picture), Some(path)) = (watcher.and_then(|watcher| watcher.picture), &arguments.plot) {
+        picture.save(path)?;
     }
+    if let Some(StatsFormat::Json) = arguments.stats {
+        let source = |error| Failure::Io { what: "figures", source: io::Error::other(error) };
+        eprintln!("{}", serde_json::to_string(&report.stats).map_err(source)?);
+    }
+    Ok(())
 }
 
 /// The beginning of a text, fit for one line of a terminal.

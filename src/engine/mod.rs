@@ -1,103 +1,54 @@
 //! From text to samples: the only part that knows all stages.
 //!
-//! [`Synthesizer`] owns a voice's models; [`Utterance`] speaks with them, one piece of text after another, and hands out
-//! samples window by window through a callback, on the caller's thread. A phrase's mel is made at once; its sound is
-//! made in windows, a short one first, so that the first samples come early. The same text, seed and voice give the same
-//! samples, bit by bit.
+//! [`Synthesizer`] owns a voice's models. Two ways lead from it to sound:
+//!
+//! * [`Utterance`] speaks on the caller's thread, a sentence or clause at a time. The same text, seed and voice give the
+//!   same samples, bit by bit.
+//! * [`Engine`] speaks on threads of its own while the text is still coming, from the first words on, into a sink or to
+//!   a listener, one [`Job`] after another; jobs can be cancelled at any instant.
+//!
+//! Both hand a chunk of text through the same two steps: its frames are made at once, in the light of the words around
+//! it; its sound in windows, a short one first, so that the first samples come early.
 
+mod acoustic_thread;
+mod config;
+mod event;
 mod gain;
+mod job;
+mod parallel;
+mod phrase;
 mod stats;
 mod utterance;
+mod vocoder_thread;
+mod windows;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::acoustic::{self, FastSpeech};
 use crate::phoneme::Pronouncer;
+use crate::text::{Pace, normalise};
 use crate::vocoder::{self, Inversion, WaveGlow};
 use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 use crate::{Error, Result};
 
+pub use config::{SpeakConfig, SpeakConfigError};
+pub use event::{Event, Listener, Omission, PhoneMark, WordMark};
 pub use gain::Gain;
+pub use job::{Job, JobError, JobId, JobText, Pacing, Report};
+pub use parallel::{Engine, EngineConfig, JobListener, OpenSink, Stopper};
+pub use phrase::Phrase;
 pub use stats::{Stats, peak_rss_kb};
-pub use utterance::{Event, PhraseTrace, Spoken, Utterance};
+pub use utterance::Utterance;
 
-/// How to speak.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SpeakConfig {
-    /// Chooses among the many ways in which a voice can say the same thing.
-    pub seed: u64,
-    /// Speaking rate; 2 is twice as fast. 0.5 to 2.
-    pub rate: f32,
-    /// Shift of the pitch, −12 to 12.
-    pub pitch_semitones: f32,
-    /// Change of the loudness, −60 to 20. What would exceed full scale is limited softly.
-    pub volume_db: f32,
-    /// 0 speaks the most likely prosody, 1 varies it as the training speech does. 0 to 2.
-    pub expressiveness: f32,
-    /// Standard deviation of the vocoder's latent noise, 0 to 1.5: lower is smoother and duller.
-    pub noise_scale: f32,
-    /// Frames of an utterance's first window: the shorter, the earlier it sounds.
-    pub first_window_frames: usize,
-    /// Windows double up to so many frames: the longer, the less each costs.
-    pub longest_window_frames: usize,
-}
-
-impl Default for SpeakConfig {
-    fn default() -> Self {
-        Self {
-            seed: 0,
-            rate: 1.0,
-            pitch_semitones: 0.0,
-            volume_db: 0.0,
-            expressiveness: 0.0,
-            noise_scale: 0.667,
-            first_window_frames: 8,
-            longest_window_frames: 64,
-        }
-    }
-}
-
-/// A way of speaking that is out of range.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{what}: expected {least} to {most}, got {got}")]
-pub struct SpeakConfigError {
-    /// The setting.
-    pub what: &'static str,
-    /// Its least value.
-    pub least: f32,
-    /// Its greatest value.
-    pub most: f32,
-    /// The value given.
-    pub got: f32,
-}
-
-impl SpeakConfig {
-    /// Checks every setting.
-    ///
-    /// # Errors
-    /// Names the first that is out of range.
-    pub fn validate(&self) -> std::result::Result<(), SpeakConfigError> {
-        let settings = [
-            ("rate", self.rate, 0.5, 2.0),
-            ("pitch_semitones", self.pitch_semitones, -12.0, 12.0),
-            ("volume_db", self.volume_db, -60.0, 20.0),
-            ("expressiveness", self.expressiveness, 0.0, 2.0),
-            ("noise_scale", self.noise_scale, 0.0, 1.5),
-            ("first_window_frames", self.first_window_frames as f32, 1.0, 1024.0),
-            ("longest_window_frames", self.longest_window_frames as f32, 1.0, 1024.0),
-        ];
-        for (what, got, least, most) in settings {
-            // Written so that NaN is out of range.
-            if !(least..=most).contains(&got) {
-                return Err(SpeakConfigError { what, least, most, got });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A voice that is ready to speak. Shared by reference; each [`Utterance`] has its own state.
+/// A voice that is ready to speak. Cheap to clone: the models are shared, the state is each [`Utterance`]'s own.
+#[derive(Clone)]
 pub struct Synthesizer {
+    models: Arc<Models>,
+}
+
+/// What a voice is made of.
+struct Models {
     meta: Meta,
     pronouncer: Pronouncer,
     acoustic: FastSpeech,
@@ -134,46 +85,61 @@ impl Synthesizer {
             let fault = Fault::UnusedTensors { count: unused.len(), first: first.clone() };
             return Err(damaged(voice, fault));
         }
-        Ok(Self {
+        let models = Models {
             meta: voice.meta().clone(),
             pronouncer: Pronouncer::new(),
             acoustic,
             vocoder: Arc::new(vocoder),
-        })
+        };
+        Ok(Self { models: Arc::new(models) })
     }
 
     /// What the voice says about itself.
     pub fn meta(&self) -> &Meta {
-        &self.meta
+        &self.models.meta
     }
 
     /// Of the samples it makes.
     pub fn sample_rate_hz(&self) -> u32 {
-        self.meta.sample_rate_hz
+        self.models.meta.sample_rate_hz
     }
 
-    /// The second of its models.
+    /// The first of its models: phones to frames.
+    pub fn acoustic(&self) -> &FastSpeech {
+        &self.models.acoustic
+    }
+
+    /// The second of its models: frames to samples.
     pub fn vocoder(&self) -> &Arc<WaveGlow> {
-        &self.vocoder
+        &self.models.vocoder
     }
 
     /// Samples per frame.
     pub fn hop_samples(&self) -> usize {
-        self.vocoder.config().hop_samples
+        self.models.vocoder.config().hop_samples
     }
 
     /// Starts an utterance.
     ///
     /// # Errors
     /// A setting is out of range.
-    pub fn utterance(&self, config: SpeakConfig) -> Result<Utterance<'_>> {
-        Utterance::new(self, config)
+    pub fn utterance(&self, config: SpeakConfig) -> Result<Utterance> {
+        Utterance::new(&self.models, config, Pace::UNHURRIED)
+    }
+
+    /// Starts an utterance that is cut into chunks as if the pace were always this one: what an [`Engine`] does, without
+    /// its clock.
+    ///
+    /// # Errors
+    /// A setting is out of range.
+    pub fn utterance_at(&self, config: SpeakConfig, pace: Pace) -> Result<Utterance> {
+        Utterance::new(&self.models, config, pace)
     }
 
     /// Speaks a text as a whole.
     ///
     /// # Errors
-    /// As [`Utterance::speak`].
+    /// There is no word in it, or the models fail.
     pub fn speak(&self, text: &str, config: SpeakConfig) -> Result<Vec<f32>> {
         let mut samples = Vec::new();
         let mut utterance = self.utterance(config)?;
@@ -181,10 +147,13 @@ impl Synthesizer {
             if let Event::Samples(window) = event {
                 samples.extend_from_slice(window);
             }
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         };
-        utterance.speak(text, &mut collect)?;
+        utterance.push(text, &mut collect)?;
         utterance.finish(&mut collect)?;
+        if samples.is_empty() {
+            normalise(text).speakable()?;
+        }
         Ok(samples)
     }
 }

@@ -26,7 +26,7 @@ pub struct Stats {
 /// Collects the figures.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    started: Option<Instant>,
+    pub(super) started: Option<Instant>,
     first_audio: Option<Duration>,
     pub(super) computing: Duration,
     pub(super) samples: u64,

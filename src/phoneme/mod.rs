@@ -21,7 +21,7 @@ pub use letter_to_sound::{
 };
 pub use letters::{is_spelled_out, letter_name};
 pub use lexicon::Lexicon;
-pub use pronouncer::{Origin, Pronouncer, Pronunciation};
+pub use pronouncer::{Origin, PhonemePart, Pronouncer, Pronunciation, Surrounded};
 pub use sequence::SequenceBuilder;
 pub use symbol::{Pause, SYMBOL_COUNT, SYMBOL_FINGERPRINT, Stress, Symbol};
 
@@ -95,7 +95,7 @@ pub struct WordSpan {
 
 /// A phrase as phones: the output of this stage, the input of `acoustic`.
 ///
-/// Starts with [`Pause::Start`] and ends with a pause; never empty.
+/// A whole phrase starts with [`Pause::Start`] and ends with a pause.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PhonemeSeq {
     /// The tokens, in order.

@@ -1,7 +1,9 @@
 //! Words become phones: lexicon, then endings of its words, then letter to sound.
 
+use std::ops::Range;
+
 use super::morphology;
-use super::{LetterToSound, Lexicon, PhonemeSeq, SequenceBuilder, Symbol, WordSpan, letter_name};
+use super::{LetterToSound, Lexicon, Phone, PhonemeSeq, SequenceBuilder, Symbol, WordSpan, letter_name};
 use crate::text::{TextChunk, TextError, Token, TokenKind};
 
 /// Where a word's phones come from.
@@ -24,6 +26,42 @@ pub struct Pronunciation {
     pub phones: Vec<Symbol>,
     /// Where they come from.
     pub origin: Origin,
+}
+
+/// A piece of text and what stands around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Surrounded<'a> {
+    /// What is to be spoken.
+    pub text: &'a [Token],
+    /// What was spoken just before.
+    pub before: &'a [Token],
+    /// What will be spoken next, as far as it is known.
+    pub after: &'a [Token],
+    /// Whether the sentence goes on beyond what is known.
+    pub is_open: bool,
+}
+
+/// A sequence of which a part is to be spoken; the rest surrounds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhonemePart {
+    /// All phones and words.
+    pub seq: PhonemeSeq,
+    /// Which phones are the text's own.
+    pub phones: Range<usize>,
+    /// Which words are.
+    pub words: Range<usize>,
+}
+
+impl PhonemePart {
+    /// The text's own phones and words, without what surrounds them.
+    pub fn own(&self) -> PhonemeSeq {
+        let first = self.words.start as u32;
+        let own = |phone: &Phone| Phone { word: phone.word.map(|word| word - first), ..*phone };
+        PhonemeSeq {
+            phones: self.seq.phones[self.phones.clone()].iter().map(own).collect(),
+            words: self.seq.words[self.words.clone()].to_vec(),
+        }
+    }
 }
 
 /// The English pronouncer. Cheap to make and to copy: its data lie in the program.
@@ -76,21 +114,33 @@ impl Pronouncer {
 
     /// Turns a chunk into phones with their positions, beginning with [`Pause::Start`](super::Pause::Start) and ending with a pause.
     ///
-    /// Fails if there is no word in the chunk. Pauses are passed on as they are; [`phrases`](crate::text::phrases)
-    /// keeps the sequences short.
+    /// # Errors
+    /// There is no word in the chunk.
     pub fn pronounce(&self, chunk: &TextChunk) -> Result<PhonemeSeq, TextError> {
         chunk.speakable()?;
-        let mut words: Vec<Option<Vec<Symbol>>> =
-            chunk.tokens.iter().map(|token| self.phones(token)).collect();
+        let alone = Surrounded { text: &chunk.tokens, before: &[], after: &[], is_open: false };
+        Ok(self.pronounce_within(alone)?.seq)
+    }
+
+    /// Turns a piece of text into phones together with the words around it, whose phones and positions depend on each
+    /// other.
+    ///
+    /// # Errors
+    /// There is no word in any of it.
+    pub fn pronounce_within(&self, part: Surrounded<'_>) -> Result<PhonemePart, TextError> {
+        let tokens: Vec<&Token> = part.before.iter().chain(part.text).chain(part.after).collect();
+        let mut words: Vec<Option<Vec<Symbol>>> = tokens.iter().map(|token| self.phones(token)).collect();
         for index in 0..words.len() {
             let next =
                 words.get(index + 1).and_then(|next| next.as_ref()).and_then(|next| next.first().copied());
-            if let (TokenKind::Word(word), Some(phones)) = (&chunk.tokens[index].kind, &mut words[index]) {
+            if let (TokenKind::Word(word), Some(phones)) = (&tokens[index].kind, &mut words[index]) {
                 fit_to_next(word, phones, next);
             }
         }
         let mut builder = SequenceBuilder::default();
-        for (token, phones) in chunk.tokens.iter().zip(words) {
+        let mut counts = Vec::with_capacity(tokens.len() + 1);
+        for (token, phones) in tokens.iter().zip(words) {
+            counts.push(builder.counts());
             match &token.kind {
                 TokenKind::Pause(pause) => builder.pause(*pause),
                 TokenKind::Word(spoken) | TokenKind::Letter(spoken) => {
@@ -99,7 +149,15 @@ impl Pronouncer {
                 }
             }
         }
-        builder.finish().ok_or_else(|| TextError::NothingToSay { found: "words without letters".into() })
+        counts.push(builder.counts());
+        let (from, to) = (part.before.len(), part.before.len() + part.text.len());
+        let seq = if part.is_open { builder.finish_open() } else { builder.finish() };
+        let seq =
+            seq.ok_or_else(|| TextError::NothingToSay { found: "words without letters".into() })?;
+        // The start mark belongs to whatever comes first, the final pause to whatever comes last.
+        let first_phone = if from == 0 { 0 } else { counts[from].0 };
+        let end_phone = if to + 1 == counts.len() { seq.phones.len() } else { counts[to].0 };
+        Ok(PhonemePart { phones: first_phone..end_phone, words: counts[from].1..counts[to].1, seq })
     }
 
     /// The phones of a token, `None` for pauses.
@@ -162,5 +220,23 @@ mod tests {
         assert_eq!(letter("d"), "D IY1");
         assert_eq!(letter("d's"), "D IY1 Z");
         assert_eq!(letter("s's"), "EH1 S IH0 Z");
+    }
+
+    #[test]
+    fn a_piece_is_pronounced_as_within_the_whole() {
+        let pronouncer = Pronouncer::new();
+        let tokens = normalise("Go to the, apple at once please").tokens;
+        let (before, rest) = tokens.split_at(2);
+        let (text, after) = rest.split_at(2);
+        let part = pronouncer.pronounce_within(Surrounded { text, before, after, is_open: true }).unwrap();
+        assert_eq!(part.seq.to_string(), "^ G OW1 T AH0 DH AH0 , AE1 P AH0 L AE1 T W AH1 N S P L IY1 Z");
+        let own = part.own();
+        assert_eq!(own.to_string(), "DH AH0 ,");
+        assert_eq!(own.words.iter().map(|word| word.spoken.as_str()).collect::<Vec<_>>(), ["the"]);
+        assert!(own.phones.iter().all(|phone| phone.word.is_none_or(|word| word == 0)));
+        let whole = Surrounded { text: &tokens, before: &[], after: &[], is_open: false };
+        let whole = pronouncer.pronounce_within(whole).unwrap();
+        assert_eq!(whole.own(), whole.seq);
+        assert!(whole.seq.to_string().ends_with("Z ."));
     }
 }

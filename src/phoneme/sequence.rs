@@ -54,6 +54,19 @@ impl SequenceBuilder {
         (!self.seq.words.is_empty()).then_some(self.seq)
     }
 
+    /// The sequence as the beginning of a longer one: the words of the phrase that has not ended yet stand far from its
+    /// end, and no pause is added. `None` without words.
+    pub fn finish_open(mut self) -> Option<PhonemeSeq> {
+        let far = phrase_position(Pause::Stop, usize::MAX);
+        self.seq.phones[self.phrase_start..].iter_mut().for_each(|phone| phone.phrase_position = far);
+        (!self.seq.words.is_empty()).then_some(self.seq)
+    }
+
+    /// How many phones and words have been added.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.seq.phones.len(), self.seq.words.len())
+    }
+
     fn push_pause(&mut self, pause: Pause) {
         self.seq.phones.push(Phone {
             symbol: pause.into(),
@@ -105,6 +118,19 @@ mod tests {
         assert_eq!(positions, [0, 1, 2, 3, 4, 0, 2, 3, 4, 0]);
         let phrases: Vec<_> = seq.phones.iter().map(|phone| phone.phrase_position).collect();
         assert_eq!(phrases, [0, 5, 4, 4, 4, 4, 8, 8, 8, 8]);
+    }
+
+    #[test]
+    fn an_open_phrase_is_far_from_its_end() {
+        let mut builder = SequenceBuilder::default();
+        builder.word(span("go"), &symbols("G OW1"));
+        builder.pause(Pause::Question);
+        builder.word(span("to"), &symbols("T UW1"));
+        let seq = builder.finish_open().unwrap();
+        assert_eq!(seq.to_string(), "^ G OW1 ? T UW1");
+        let phrases: Vec<_> = seq.phones.iter().map(|phone| phone.phrase_position).collect();
+        assert_eq!(phrases, [8, 8, 8, 8, 3, 3], "0 words from a question's end; 3 or more from a statement's");
+        assert_eq!(SequenceBuilder::default().finish_open(), None);
     }
 
     #[test]

@@ -113,6 +113,16 @@ impl Excitation {
         samples
     }
 
+    /// All samples of the next frames, `frames.len() · hop`, given the frame that will follow them; without one the last
+    /// is held. The phase goes on into what comes next.
+    pub fn step_to(&mut self, frames: &[SourceFrame], following: Option<SourceFrame>) -> Vec<f32> {
+        let mut samples = self.step(frames);
+        if let Some(last) = self.pending.take() {
+            self.extend(&mut samples, last, following.unwrap_or(last));
+        }
+        samples
+    }
+
     /// The last frame's samples, held constant; then the source is as new. Empty if no frame came.
     pub fn flush(&mut self) -> Vec<f32> {
         let mut samples = Vec::with_capacity(self.config.hop_samples);
@@ -242,6 +252,19 @@ mod tests {
         source.step(&frames[..5]);
         source.reset();
         assert!(source.flush().is_empty());
+    }
+
+    #[test]
+    fn phrases_that_know_their_successor_join_into_the_whole() {
+        let frames = frames(30);
+        let config = ExcitationConfig { sample_rate_hz: 22_050, hop_samples: 64 };
+        let whole = Excitation::new(config).forward(&frames);
+        let mut stream = Excitation::new(config);
+        let mut joined = stream.step_to(&frames[..11], Some(frames[11]));
+        joined.extend(stream.step_to(&frames[11..12], Some(frames[12])));
+        joined.extend(stream.step_to(&[], None));
+        joined.extend(stream.step_to(&frames[12..], None));
+        assert_eq!(joined, whole);
     }
 
     #[test]

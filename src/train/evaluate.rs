@@ -10,7 +10,7 @@ use crate::signal::{
     Excitation, ExcitationConfig, F0Config, F0Tracker, MelConfig, MelSpectrogram, SourceFrame,
     continuous_log_f0, read_wav, resample,
 };
-use crate::vocoder::{Noise, PhraseInput, WaveGlow};
+use crate::vocoder::{Context, Noise, PhraseInput, WaveGlow};
 
 /// Folders of WAV files within the output folder.
 pub const FOLDERS: [&str; 3] = ["teacher", "copy", "speech"];
@@ -89,7 +89,7 @@ impl Analysis {
         let rates =
             ExcitationConfig { sample_rate_hz: config.sample_rate_hz, hop_samples: config.hop_samples };
         let excitation = Excitation::new(rates).forward(&source);
-        let input = PhraseInput { features: &features, excitation: Some(&excitation) };
+        let input = PhraseInput { features: &features, excitation: Some(&excitation), context: Context::default() };
         Ok(vocoder.infer(&input, noise)?)
     }
 }

@@ -7,7 +7,7 @@ use super::random::StepRandom;
 use super::spectral::EnergyDistance;
 use super::task::{BatchLoss, Task};
 use crate::nn::Params;
-use crate::vocoder::{Config, Noise, WaveGlow};
+use crate::vocoder::{Config, Context, Noise, WaveGlow};
 
 /// Recordings end to end, with what the vocoder is told about them.
 pub struct Material {
@@ -146,7 +146,7 @@ impl VocoderTask {
     }
 
     fn likelihood(&self, piece: &Piece) -> Result<Tensor> {
-        let conditioned = self.model.condition_cut(&piece.features, &piece.excitation)?;
+        let conditioned = self.model.condition(&piece.features, Some(&piece.excitation), Context::full())?;
         self.model.likelihood(&self.model.analyse(&piece.samples)?, &conditioned)?.nats_per_sample()
     }
 
@@ -155,7 +155,7 @@ impl VocoderTask {
         let config = self.model.config();
         let (hop, length) = (config.hop_samples, self.training.piece_frames);
         let count = piece.samples.dim(0)?;
-        let conditioned = self.model.condition_cut(&piece.features, &piece.excitation)?;
+        let conditioned = self.model.condition(&piece.features, Some(&piece.excitation), Context::full())?;
         let draw = |stage: usize| -> Result<Tensor> {
             let latent = Noise::Seeded { seed, scale: 1.0 }
                 .draw(stage, 0, (count * length, config.group_samples()), self.params.device())?

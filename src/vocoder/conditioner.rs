@@ -50,6 +50,23 @@ impl Conditioned {
     }
 }
 
+/// Frames that the conditioning sees and that are not spoken: the neighbours of a phrase that was cut out of a longer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Context {
+    /// Frames before the first that is spoken.
+    pub before_frames: usize,
+    /// Frames after the last that is spoken.
+    pub after_frames: usize,
+}
+
+impl Context {
+    /// All that the convolutions see on both sides.
+    pub fn full() -> Self {
+        let frames = Conditioner::context_frames();
+        Self { before_frames: frames, after_frames: frames }
+    }
+}
+
 /// The network from frames to conditioning, and the prior's output layer.
 pub(super) struct Conditioner {
     network: Network,

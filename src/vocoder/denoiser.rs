@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{Error, Result};
 use realfft::num_complex::Complex32;
 
+use super::conditioner::Context;
 use super::noise::Noise;
 use super::stream::PhraseInput;
 use super::waveglow::WaveGlow;
@@ -29,7 +30,7 @@ impl Denoiser {
     pub fn new(model: &Arc<WaveGlow>) -> Result<Self> {
         let stft = Stft::new(FFT_SAMPLES, HOP_SAMPLES).map_err(Error::wrap)?;
         let features = vec![0.0; EMPTY_FRAMES * model.config().feature_channels()];
-        let input = PhraseInput { features: &features, excitation: None };
+        let input = PhraseInput { features: &features, excitation: None, context: Context::default() };
         let hum = model.infer(&input, &Noise::Seeded { seed: 0, scale: 0.0 })?;
         let spectrum = stft.forward(&hum).map_err(Error::wrap)?;
         Ok(Self { bias: spectrum.magnitudes().into_iter().take(stft.bin_count()).collect(), stft })

@@ -9,7 +9,7 @@ mod stream;
 mod waveglow;
 mod wavenet;
 
-pub use conditioner::Conditioned;
+pub use conditioner::{Conditioned, Context};
 pub use config::{Analysis, Conditioner, Config, ConfigError, Prior, WavenetConfig};
 pub use denoiser::Denoiser;
 pub use lapped::Lapped;

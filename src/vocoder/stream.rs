@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
 
-use super::conditioner::Conditioned;
+use super::conditioner::{Conditioned, Context};
 use super::noise::Noise;
 use super::waveglow::{FlowState, WaveGlow};
 
@@ -38,10 +38,12 @@ struct Phrase {
 
 /// A phrase as the vocoder takes it.
 pub struct PhraseInput<'a> {
-    /// `[frames, feature_channels]`: log-mel, and as the config says log-F0 and voicing.
+    /// `[context + frames, feature_channels]`: log-mel, and as the config says log-F0 and voicing.
     pub features: &'a [f32],
     /// Harmonic excitation `[frames · hop]`, for voices with a source-filter prior.
     pub excitation: Option<&'a [f32]>,
+    /// How many of the frames only surround the phrase.
+    pub context: Context,
 }
 
 impl Stream {
@@ -96,12 +98,16 @@ impl Stream {
         }
         let config = self.model.config();
         let (hop, width) = (config.hop_samples, config.feature_channels());
-        let frames = input.features.len() / width;
+        let rows = input.features.len() / width;
+        let frames = rows.saturating_sub(input.context.before_frames + input.context.after_frames);
         if frames == 0 || !input.features.len().is_multiple_of(width) {
-            bail!("vocoder stream: expected whole frames of {width} values, got {}", input.features.len());
+            bail!(
+                "vocoder stream: expected whole frames of {width} values beside the context, got {}",
+                input.features.len()
+            );
         }
         let device = self.tail.device();
-        let features = Tensor::from_slice(input.features, (1, frames, width), device)?;
+        let features = Tensor::from_slice(input.features, (1, rows, width), device)?;
         let excitation = match input.excitation {
             None => None,
             Some(excitation) if excitation.len() == frames * hop => {
@@ -118,7 +124,7 @@ impl Stream {
             }
         };
         self.position += self.phrase.take().map_or(0, |phrase| phrase.vectors as u64);
-        let conditioned = self.model.condition(&features, excitation.as_ref())?;
+        let conditioned = self.model.condition(&features, excitation.as_ref(), input.context)?;
         self.phrase = Some(Phrase { vectors: conditioned.vectors()?, conditioned, next: 0 });
         Ok(())
     }

@@ -12,7 +12,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-use super::conditioner::{Conditioned, Conditioner};
+use super::conditioner::{Conditioned, Conditioner, Context};
 use super::config::{Analysis, Config};
 use super::lapped::Lapped;
 use super::noise::Noise;
@@ -135,35 +135,30 @@ impl WaveGlow {
         Ok(())
     }
 
-    /// The conditioning of whole phrases: `features [batch, frames, feature_channels]`, and for
-    /// the source-filter prior `excitation [batch, (frames + 1) · hop]`, which starts one hop before the first frame.
+    /// The conditioning of a phrase: `features [batch, context + frames, feature_channels]`, and for the source-filter
+    /// prior `excitation [batch, (frames + 1) · hop]`, which starts one hop before the first frame that counts. Frames of
+    /// context are seen and left out, so that a cut looks like the middle that it is.
     ///
     /// # Errors
     /// Shapes differ, or the excitation is missing.
-    pub fn condition(&self, features: &Tensor, excitation: Option<&Tensor>) -> Result<Conditioned> {
+    pub fn condition(
+        &self,
+        features: &Tensor,
+        excitation: Option<&Tensor>,
+        context: Context,
+    ) -> Result<Conditioned> {
         let pair = match (excitation, &self.lapped) {
             (Some(excitation), Some(lapped)) => Some(lapped.forward_pair(excitation)?),
             _ => None,
         };
-        self.conditioner.density(self.conditioner.frames(features)?, pair.as_ref())
+        let frames = features.dim(1)?.saturating_sub(context.before_frames + context.after_frames);
+        let per_frame = self.config.groups_per_frame();
+        let vectors = self.conditioner.frames(features)?;
+        let vectors = vectors.narrow(1, context.before_frames * per_frame, frames * per_frame)?.contiguous()?;
+        self.conditioner.density(vectors, pair.as_ref())
     }
 
-    /// As [`WaveGlow::condition`] for a piece cut out of recordings: `features` carry [`Self::context_frames`] frames
-    /// more on each side than the excitation covers, so that a cut looks like the middle that it is.
-    ///
-    /// # Errors
-    /// As [`WaveGlow::condition`].
-    pub fn condition_cut(&self, features: &Tensor, excitation: &Tensor) -> Result<Conditioned> {
-        let Some(lapped) = &self.lapped else {
-            bail!("vocoder: cuts are conditioned with an MDCT only");
-        };
-        let pair = lapped.forward_pair(excitation)?;
-        let context = Self::context_frames() * self.config.groups_per_frame();
-        let frames = self.conditioner.frames(features)?.narrow(1, context, pair.dim(1)?)?.contiguous()?;
-        self.conditioner.density(frames, Some(&pair))
-    }
-
-    /// Frames on each side that one frame's conditioning sees.
+    /// Frames on each side that one frame's conditioning sees: more context than this changes nothing.
     pub fn context_frames() -> usize {
         Conditioner::context_frames()
     }

@@ -82,7 +82,7 @@ fn a_published_checkpoint_gives_the_published_samples() {
         scale: f64::from(sigma),
     };
     let features = flat(&arrays.rows("mel"));
-    let input = PhraseInput { features: &features, excitation: None };
+    let input = PhraseInput { features: &features, excitation: None, context: Context::default() };
     let whole = model.infer(&input, &noise).unwrap();
     assert_close("audio", &whole, &arrays.values("audio"));
 
@@ -112,7 +112,7 @@ fn a_published_checkpoint_gives_the_published_likelihood() {
     let vectors = model.analyse(&arrays.get("fwd_audio")).unwrap();
     // The mel is longer than the audio; the published code cuts it.
     let conditioned =
-        model.condition(&arrays.rows("fwd_mel"), None).unwrap().narrow(0, vectors.dim(1).unwrap()).unwrap();
+        model.condition(&arrays.rows("fwd_mel"), None, Context::default()).unwrap().narrow(0, vectors.dim(1).unwrap()).unwrap();
     let likelihood = model.likelihood(&vectors, &conditioned).unwrap();
     let sums = |parts: &[Tensor]| parts.iter().map(|t| t.to_scalar::<f32>().unwrap()).collect::<Vec<_>>();
     assert_close(

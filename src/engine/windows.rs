@@ -1,0 +1,65 @@
+//! A phrase becomes samples, window by window: the first is short so that sound starts early.
+
+use super::{Gain, Models, Phrase, SpeakConfig};
+use crate::vocoder::{Noise, PhraseInput, Stream};
+use crate::{Error, Result};
+
+/// The vocoder's side of one utterance.
+pub(super) struct Windows {
+    voice: String,
+    gain: Gain,
+    stream: Stream,
+    window_frames: usize,
+    longest_frames: usize,
+}
+
+impl Windows {
+    pub fn new(models: &Models, config: &SpeakConfig) -> Result<Self> {
+        let noise = Noise::Seeded { seed: config.seed, scale: config.noise_scale };
+        Ok(Self {
+            voice: models.meta.name.clone(),
+            gain: Gain::from_db(config.volume_db),
+            stream: Stream::new(models.vocoder.clone(), noise)?,
+            window_frames: config.first_window_frames,
+            longest_frames: config.longest_window_frames,
+        })
+    }
+
+    /// Takes the next phrase; the one before must have been spoken.
+    pub fn push(&mut self, phrase: &Phrase) -> Result<()> {
+        if phrase.mel.frame_count() == 0 {
+            return Ok(());
+        }
+        Ok(self.stream.push(&PhraseInput {
+            features: &phrase.features,
+            excitation: phrase.excitation.as_deref(),
+            context: phrase.context,
+        })?)
+    }
+
+    /// The next window; `None` when the phrase has been spoken.
+    pub fn step(&mut self) -> Result<Option<Vec<f32>>> {
+        if self.stream.pending_frames() == 0 {
+            return Ok(None);
+        }
+        let span = tracing::debug_span!("window", frames = self.window_frames).entered();
+        let samples = self.stream.step(self.window_frames)?;
+        drop(span);
+        self.window_frames = (2 * self.window_frames).min(self.longest_frames);
+        self.finished(samples).map(Some)
+    }
+
+    /// The last samples of the utterance.
+    pub fn flush(&mut self) -> Result<Vec<f32>> {
+        let samples = self.stream.flush()?;
+        self.finished(samples)
+    }
+
+    fn finished(&self, mut samples: Vec<f32>) -> Result<Vec<f32>> {
+        if samples.iter().any(|sample| !sample.is_finite()) {
+            return Err(Error::NotFinite { voice: self.voice.clone() });
+        }
+        self.gain.apply(&mut samples);
+        Ok(samples)
+    }
+}
