@@ -1,7 +1,7 @@
 //! From text to words to phones: a table of readings, hard ones first, and properties of any input.
 
 use fastglow::phoneme::{Pause, PhonemeSeq, Pronouncer, Symbol, WordPosition};
-use fastglow::text::{PhraseLimits, TextError, TokenKind, UnspokenKind, normalise, phrases};
+use fastglow::text::{MAX_NUMBER_DIGITS, PhraseLimits, TextError, TokenKind, UnspokenKind, normalise, phrases};
 use proptest::prelude::*;
 
 /// Words with spaces between, letters in capitals, pauses as punctuation.
@@ -424,12 +424,17 @@ fn reports_what_it_leaves_out() {
 }
 
 #[test]
-fn ten_thousand_letters_are_spoken() {
-    let seq = pronounce(&"abcdefghij".repeat(1000)).unwrap();
-    assert!(seq.words.iter().all(|word| word.source.len() <= fastglow::text::MAX_WORD_LETTERS));
-    assert_eq!(seq.words.iter().map(|word| word.source.len()).sum::<usize>(), 10_000);
+fn ten_thousand_letters_are_no_word() {
+    // A quarter of an hour of letters helps nobody: the beginning is said, the rest reported.
+    let text = "abcdefghij".repeat(1000);
+    let chunk = normalise(&format!("See {text}, please."));
+    assert_eq!(chunk.words().collect::<Vec<_>>(), ["see", "abcdefghijabcdef", "please"]);
+    assert_eq!(chunk.unspoken.len(), 1);
+    assert_eq!((chunk.unspoken[0].kind, chunk.unspoken[0].source.clone()), (UnspokenKind::LongRun, 20..10_004));
+    assert!(pronounce(&text).unwrap().phones.len() < 40);
     let digits = normalise(&"7".repeat(10_000));
-    assert_eq!(digits.words().count(), 10_000);
+    assert_eq!(digits.words().count(), MAX_NUMBER_DIGITS);
+    assert_eq!(digits.unspoken[0].source, MAX_NUMBER_DIGITS..10_000);
 }
 
 #[test]
@@ -466,7 +471,7 @@ fn a_megabyte_of_anything_comes_through() {
 fn long_runs_come_through() {
     // One thing repeated is where a look ahead without a bound would take hours.
     for unit in
-        ["a", "1", ".", " ", "\n", "-", "a.", "1,", "1.", "1-", "'", "é", "\u{301}", "🤖", "A.b@", "(", "/a"]
+        ["a", "1", ".", " ", "\n", "-", "a.", "1,", "1.", "1-", "'", "é", "\u{301}", "🤖", "A.b@", "(", "/a", "$5-"]
     {
         let text = unit.repeat(100_000 / unit.len());
         let chunk = normalise(&text);

@@ -237,6 +237,10 @@ fn read_listed(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isize
         }
         return Some(1);
     }
+    // Looks ahead only where it must: what follows may not have come yet.
+    if !ABBREVIATIONS.iter().any(|(name, ..)| *name == short) {
+        return None;
+    }
     let dot = reader.mark(1) == Some('.');
     let next = if dot { reader.skip_space(2) } else { reader.skip_space(1) };
     let (_, words, when) = ABBREVIATIONS.iter().find(|(name, _, when)| {

@@ -52,7 +52,7 @@ pub(super) fn speak(reader: &Reader<'_>, raw: &str, out: &mut Spoken) {
     let letters = folded.replace('\'', "");
     let short = letters.len() == 1;
     let spelled =
-        short || (is_capitals(base) && is_spelled(&folded, reader.shouting)) || has_no_vowel(&folded);
+        short || (is_capitals(base) && is_spelled(reader, &folded)) || has_no_vowel(&folded);
     if spelled {
         out.letters(&letters);
         if let (Some(last), false) = (out.last(), ending.is_empty()) {
@@ -64,18 +64,19 @@ pub(super) fn speak(reader: &Reader<'_>, raw: &str, out: &mut Spoken) {
 }
 
 /// True if a word in capitals is read letter by letter. `word` is in lower case.
-fn is_spelled(word: &str, shouting: bool) -> bool {
+fn is_spelled(reader: &Reader<'_>, word: &str) -> bool {
     if SAID.contains(&word) {
         return false;
     }
-    if !shouting && (SPELLED.contains(&word) || (word.len() == 2 && !TWO_LETTER_WORDS.contains(&word))) {
+    let usual = SPELLED.contains(&word) || (word.len() == 2 && !TWO_LETTER_WORDS.contains(&word));
+    if usual && !reader.is_shouted() {
         return true;
     }
     match Lexicon::embedded().get(word) {
         // The lexicon lists `fbi` with the names of its letters.
         Some(phones) => is_spelled_out(word, &phones),
-        None if shouting => word.len() <= MAX_SPELLED_LETTERS_SHOUTING,
-        None => word.len() <= MAX_SPELLED_LETTERS && !word.contains('\''),
+        None if word.len() <= MAX_SPELLED_LETTERS_SHOUTING => !word.contains('\'') || reader.is_shouted(),
+        None => word.len() <= MAX_SPELLED_LETTERS && !word.contains('\'') && !reader.is_shouted(),
     }
 }
 

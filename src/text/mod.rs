@@ -1,13 +1,14 @@
 //! Text becomes words and pauses: numbers, money, times, dates, units, abbreviations and symbols are written out.
 //!
 //! The text is cut into pieces (`scan`), then each class of thing, a small file with a table, is asked in turn whether
-//! it can read what comes next (`CLASSES`). A class looks a bounded number of pieces ahead, so that the time grows
+//! it can read what comes next (`reading`). A class looks a bounded number of pieces ahead, so that the time grows
 //! linearly with the text.
 //!
 //! Nothing is lost silently: what cannot be spoken is listed in [`TextChunk::unspoken`].
 
 mod abbreviation;
 mod acronym;
+mod chunk;
 mod code;
 mod date;
 mod fold;
@@ -20,11 +21,13 @@ mod punctuation;
 mod quantity;
 mod range;
 mod reader;
+mod reading;
 mod roman;
 mod scan;
 mod symbol;
 mod time;
 mod unit;
+mod utf8;
 mod web;
 mod word;
 mod year;
@@ -32,11 +35,17 @@ mod year;
 use std::ops::Range;
 
 pub use crate::phoneme::Pause;
+pub use chunk::{Boundary, Chunk, Chunker, ChunkerConfig, ChunkerError, Pace};
 pub use phrase::{PhraseLimits, phrases};
-use reader::{Reader, Spoken};
+use reader::Reader;
+use reading::{Assembly, Reading};
+use scan::{Kind, Scanner};
+pub use utf8::Utf8Repair;
 
-/// Longest run of letters taken for one word; a longer one is read in parts.
+/// Longest run of letters taken for one word. Of a longer one the first quarter of this is said, the rest reported.
 pub const MAX_WORD_LETTERS: usize = 64;
+/// Longest run of digits taken for one number; what is more is reported.
+pub const MAX_NUMBER_DIGITS: usize = 64;
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +88,8 @@ pub enum UnspokenKind {
     Script,
     /// A sign without a reading.
     Symbol,
+    /// What goes on where a run of letters or digits has become too long for a word or number.
+    LongRun,
     /// Punctuation, where there is nothing else.
     Punctuation,
 }
@@ -91,6 +102,7 @@ impl UnspokenKind {
             Self::Control => "control characters",
             Self::Script => "a script other than Latin",
             Self::Symbol => "symbols",
+            Self::LongRun => "a run of letters or digits too long for a word",
             Self::Punctuation => "punctuation",
         }
     }
@@ -160,41 +172,7 @@ impl TextChunk {
         };
         Err(TextError::NothingToSay { found })
     }
-
-    fn report(&mut self, kind: UnspokenKind, source: Range<usize>) {
-        match self.unspoken.last_mut() {
-            Some(last) if last.kind == kind && last.source.end == source.start => {
-                last.source.end = source.end
-            }
-            _ => self.unspoken.push(Unspoken { kind, source }),
-        }
-    }
 }
-
-/// Reads what stands at the reader's place: writes the words and returns how many pieces they took, or `None` if it is
-/// not of this class.
-type Class = fn(&Reader<'_>, &mut Spoken) -> Option<usize>;
-
-/// The classes, first match first: `10:30` is a time before it is a number.
-const CLASSES: &[Class] = &[
-    web::read,
-    date::read,
-    abbreviation::read,
-    money::read,
-    time::read,
-    phone_number::read,
-    fraction::read,
-    range::read,
-    year::read_decade,
-    quantity::read,
-    code::read,
-    roman::read,
-    acronym::read,
-    word::read_camel_case,
-    word::read,
-    symbol::read,
-    punctuation::read,
-];
 
 /// Writes a text out as words and pauses. Time and memory grow linearly with its length.
 ///
@@ -206,61 +184,24 @@ const CLASSES: &[Class] = &[
 /// assert_eq!(words.join(" "), "it's three oh five p m and three dollars and fifty cents");
 /// ```
 pub fn normalise(text: &str) -> TextChunk {
-    let scan::Scan { pieces, unspoken } = scan::scan(text);
-    let mut chunk = TextChunk { tokens: Vec::new(), unspoken: Vec::new() };
-    let mut reported = unspoken.into_iter().peekable();
+    let Scanner { pieces, unspoken, .. } = Scanner::scan(text);
+    let mut assembly = Assembly::default();
+    let mut unspoken = unspoken.into_iter().peekable();
     let mut reader = Reader::new(text, &pieces);
-    let mut punctuation: Option<Range<usize>> = None;
     while let Some(piece) = reader.here() {
-        while let Some(unspoken) = reported.next_if(|unspoken| unspoken.source.start < piece.start) {
-            chunk.report(unspoken.kind, unspoken.source);
+        while let Some(part) = unspoken.next_if(|part| part.source.start < piece.start) {
+            assembly.report(part.kind, part.source);
         }
-        if piece.kind == scan::Kind::Space {
+        if matches!(piece.kind, Kind::Space | Kind::Line) {
             reader.advance(1);
             continue;
         }
-        let mut spoken = Spoken::default();
-        let read = CLASSES.iter().find_map(|class| {
-            spoken.clear();
-            class(&reader, &mut spoken)
-        });
-        let source = piece.start..reader.end_of(read.unwrap_or(1));
-        if read.is_none() && piece.kind == scan::Kind::Mark {
-            chunk.report(UnspokenKind::Symbol, source.clone());
-        }
-        if read.is_some() && piece.kind == scan::Kind::Mark {
-            punctuation.get_or_insert(source.clone()).end = source.end;
-        }
-        for kind in spoken.take() {
-            push(&mut chunk.tokens, kind, &source);
-        }
-        reader.advance(read.unwrap_or(1));
+        let Some(reading) = Reading::next(&reader) else { break };
+        reader.advance(reading.pieces);
+        assembly.add(reading);
     }
-    for unspoken in reported {
-        chunk.report(unspoken.kind, unspoken.source);
+    for part in unspoken {
+        assembly.report(part.kind, part.source);
     }
-    let silent = chunk.words().next().is_none();
-    if let Some(source) = punctuation.filter(|_| silent) {
-        let at = chunk.unspoken.partition_point(|unspoken| unspoken.source.start < source.start);
-        chunk.unspoken.insert(at, Unspoken { kind: UnspokenKind::Punctuation, source });
-    }
-    chunk
-}
-
-/// Appends a token. Neighbouring pauses become the stronger one, and there is none before the first word.
-fn push(tokens: &mut Vec<Token>, kind: TokenKind, source: &Range<usize>) {
-    if let TokenKind::Pause(pause) = kind {
-        match tokens.last_mut() {
-            None => return,
-            Some(Token { kind: TokenKind::Pause(before), source: range }) => {
-                if punctuation::strength(pause) > punctuation::strength(*before) {
-                    *before = pause;
-                }
-                range.end = source.end;
-                return;
-            }
-            Some(_) => {}
-        }
-    }
-    tokens.push(Token { kind, source: source.clone() });
+    assembly.finish()
 }

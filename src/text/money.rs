@@ -92,7 +92,7 @@ fn read_signed(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     if minus {
         out.words("minus");
     }
-    let end = read_amount(reader, &Amount { currency, amount: &amount, end: at + amount.pieces }, out);
+    let end = read_amount(reader, &Amount { currency, amount: &amount, end: at + amount.pieces, is_upper: false }, out);
     usize::try_from(end).ok()
 }
 
@@ -109,17 +109,17 @@ fn read_trailing(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     if reader.number(end).is_some() {
         return None;
     }
-    read_amount(reader, &Amount { currency, amount: &amount, end: amount.pieces }, out);
+    read_amount(reader, &Amount { currency, amount: &amount, end: amount.pieces, is_upper: false }, out);
     usize::try_from(end).ok()
 }
 
 /// The currency whose sign is there, and where the sign ends.
 fn currency_at(reader: &Reader<'_>, ahead: isize) -> Option<(&'static Currency, isize)> {
-    let text = reader.text_at(ahead, 4);
+    let rest = reader.rest(ahead);
     let signs =
         CURRENCIES.iter().flat_map(|currency| currency.signs.iter().map(move |sign| (currency, sign)));
     let (currency, sign) =
-        signs.filter(|(_, sign)| text.starts_with(**sign)).max_by_key(|(_, sign)| sign.len())?;
+        signs.filter(|(_, sign)| reader.begins(rest, sign)).max_by_key(|(_, sign)| sign.len())?;
     let end = ahead + reader.pieces_in(ahead, sign.len())?;
     Some((currency, end))
 }
@@ -129,11 +129,13 @@ struct Amount<'a> {
     amount: &'a Numeral<'a>,
     /// Where the numeral ends.
     end: isize,
+    /// True for the upper end of a range.
+    is_upper: bool,
 }
 
 /// Writes the amount, with a magnitude or a range behind it, and returns where it ends.
 fn read_amount(reader: &Reader<'_>, money: &Amount<'_>, out: &mut Spoken) -> isize {
-    let Amount { currency, amount, mut end } = *money;
+    let Amount { currency, amount, mut end, is_upper } = *money;
     let space = reader.skip_space(end);
     let magnitude = reader.word(space).and_then(|word| {
         let (name, magnitude) = MAGNITUDES.iter().find(|(name, _)| *name == word)?;
@@ -146,14 +148,14 @@ fn read_amount(reader: &Reader<'_>, money: &Amount<'_>, out: &mut Spoken) -> isi
         out.words(currency.plural);
         return space + 1;
     }
-    // `$5-10`, `$5–$10`
-    if let Some('-' | '\u{2013}') = reader.mark(end) {
+    // `$5-10`, `$5–$10`; a longer chain is none.
+    if let (Some('-' | '\u{2013}'), false) = (reader.mark(end), is_upper) {
         let at = currency_at(reader, end + 1).map_or(end + 1, |(_, at)| at);
         if let Some(upper) = Numeral::at(reader, at) {
             amount.read(out);
             out.words("to");
-            end = read_amount(reader, &Amount { currency, amount: &upper, end: at + upper.pieces }, out);
-            return end;
+            let upper = Amount { currency, amount: &upper, end: at + upper.pieces, is_upper: true };
+            return read_amount(reader, &upper, out);
         }
     }
     match amount.fraction {

@@ -40,8 +40,8 @@ fn ends(reader: &Reader<'_>, end: isize) -> bool {
 
 /// Groups between equal separators, by the table of patterns.
 fn plain<'a>(reader: &Reader<'a>) -> Option<(Vec<&'a str>, isize)> {
-    let separator = reader.mark(1).filter(|mark| matches!(mark, '-' | '.'))?;
     let mut groups = vec![reader.number(0)?];
+    let separator = reader.mark(1).filter(|mark| matches!(mark, '-' | '.'))?;
     let mut end = 1;
     while groups.len() < MAX_GROUPS && reader.mark(end) == Some(separator) {
         let Some(group) = reader.number(end + 1) else { break };

@@ -53,9 +53,14 @@ pub(super) fn strength(pause: Pause) -> u8 {
     }
 }
 
+/// True for marks that pause, or that do where they are not part of something else.
+pub(super) fn may_pause(mark: char) -> bool {
+    matches!(mark, '.' | '\u{2026}') || PAUSES.iter().any(|(c, _)| *c == mark)
+}
+
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let Some(mark) = reader.mark(0) else {
-        // White space with an empty line.
+        // The end of a line that does not go on in the next.
         out.pause(Pause::Stop);
         return Some(1);
     };
@@ -82,10 +87,13 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
 /// A stop; an ellipsis within a sentence is weaker.
 fn full_stop(reader: &Reader<'_>, mark: char) -> Pause {
     let ellipsis = mark == '\u{2026}' || reader.mark(-1) == Some('.') || reader.mark(1) == Some('.');
+    if !ellipsis {
+        return Pause::Stop;
+    }
     let mut next = 1;
     while next < 4 && (reader.mark(next) == Some('.') || reader.is_space(next)) {
         next += 1;
     }
     let goes_on = reader.word(next).is_some_and(|word| word.chars().next().is_some_and(char::is_lowercase));
-    if ellipsis && goes_on { Pause::Colon } else { Pause::Stop }
+    if goes_on { Pause::Colon } else { Pause::Stop }
 }

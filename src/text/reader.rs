@@ -1,5 +1,7 @@
 //! A place in the pieces, with a look ahead; and the words being written.
 
+use std::cell::Cell;
+
 use super::scan::{Kind, Piece};
 use super::{Pause, TokenKind};
 
@@ -10,23 +12,53 @@ const SENTENCE_STARTERS: &[&str] = &[
     "when", "where", "who", "why", "you",
 ];
 
+/// What follows the last piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Nothing: the text is whole.
+    Final,
+    /// Text that has not come yet.
+    Open,
+    /// Text that has not come yet, behind white space: the guess for a source that pauses between words.
+    Gap,
+}
+
 /// A place in the pieces of a text.
+///
+/// Of a text that is still being written, the reader knows which pieces may change. A class that asks for more than is
+/// certain gets some answer, and [`Reader::is_certain`] is false from then on: its reading counts for nothing. So a
+/// reading is accepted exactly when no continuation of the text can change it, and no class has to care.
 pub(super) struct Reader<'a> {
     text: &'a str,
     pieces: &'a [Piece],
     at: usize,
-    /// True where most words are in capitals, so that capitals mean nothing.
-    pub shouting: bool,
+    /// Pieces before this cannot change.
+    settled: usize,
+    end: End,
+    is_certain: Cell<bool>,
 }
 
+/// How far capitals are compared, in pieces: about six words behind and three ahead.
+const CAPITALS_BEHIND: isize = 12;
+const CAPITALS_AHEAD: isize = 6;
+/// How many pieces behind its place a class may look at.
+pub(super) const PIECES_BEHIND: usize = 16;
+
 impl<'a> Reader<'a> {
+    /// At the start of a whole text.
     pub fn new(text: &'a str, pieces: &'a [Piece]) -> Self {
-        let (mut capitals, mut others) = (0, 0);
-        for piece in pieces.iter().filter(|piece| piece.kind == Kind::Word && piece.end - piece.start > 1) {
-            let word = &text[piece.start..piece.end];
-            if is_capitals(word) { capitals += 1 } else { others += 1 }
-        }
-        Self { text, pieces, at: 0, shouting: capitals >= 3 && capitals > 2 * others }
+        Self::within(text, pieces, Place { at: 0, settled: pieces.len(), end: End::Final })
+    }
+
+    /// At a place in a text of which more may come.
+    pub fn within(text: &'a str, pieces: &'a [Piece], place: Place) -> Self {
+        let Place { at, settled, end } = place;
+        Self { text, pieces, at, settled, end, is_certain: Cell::new(true) }
+    }
+
+    /// False once a question has been asked whose answer the rest of the text may change.
+    pub fn is_certain(&self) -> bool {
+        self.is_certain.get()
     }
 
     pub fn advance(&mut self, pieces: usize) {
@@ -42,13 +74,49 @@ impl<'a> Reader<'a> {
         self.pieces.get((self.at + pieces).saturating_sub(1)).map_or(self.text.len(), |piece| piece.end)
     }
 
-    /// The piece `ahead` pieces from here; behind, if negative.
+    fn doubt(&self) {
+        self.is_certain.set(false);
+    }
+
+    /// The piece `ahead` pieces from here, behind if negative; and whether it may still grow. A piece that may grow keeps
+    /// its start, and white space remains white space.
+    fn look(&self, ahead: isize) -> (Option<Piece>, bool) {
+        let Some(index) = self.at.checked_add_signed(ahead) else { return (None, false) };
+        let piece = self.pieces.get(index).copied();
+        if index < self.settled || self.end == End::Final {
+            return (piece, false);
+        }
+        let gap = match piece {
+            Some(piece) => piece.kind.is_gap().then_some(piece),
+            None if index == self.pieces.len() && self.settled == self.pieces.len() => {
+                Some(Piece { kind: Kind::Space, start: self.text.len(), end: self.text.len() })
+            }
+            None => None,
+        };
+        if self.end == End::Gap && gap.is_some() {
+            return (gap, false);
+        }
+        if piece.is_none() {
+            self.doubt();
+        }
+        (piece, true)
+    }
+
+    /// The same, where all of the piece matters.
     fn piece(&self, ahead: isize) -> Option<Piece> {
-        self.pieces.get(self.at.checked_add_signed(ahead)?).copied()
+        let (piece, may_grow) = self.look(ahead);
+        if may_grow {
+            self.doubt();
+        }
+        piece
     }
 
     fn text_of(&self, kind: Kind, ahead: isize) -> Option<&'a str> {
-        let piece = self.piece(ahead).filter(|piece| piece.kind == kind)?;
+        let (piece, may_grow) = self.look(ahead);
+        let piece = piece.filter(|piece| piece.kind == kind)?;
+        if may_grow {
+            self.doubt();
+        }
         Some(&self.text[piece.start..piece.end])
     }
 
@@ -69,22 +137,32 @@ impl<'a> Reader<'a> {
 
     /// True if there is white space there, within a paragraph.
     pub fn is_space(&self, ahead: isize) -> bool {
-        self.piece(ahead).is_some_and(|piece| piece.kind == Kind::Space)
+        let (piece, may_grow) = self.look(ahead);
+        // An open space may become the end of a paragraph.
+        let is_space = piece.is_some_and(|piece| matches!(piece.kind, Kind::Space | Kind::Line));
+        if is_space && may_grow {
+            self.doubt();
+        }
+        is_space
     }
 
     /// True if there is white space, or the text ends, there.
     pub fn is_gap(&self, ahead: isize) -> bool {
-        self.piece(ahead).is_none_or(|piece| matches!(piece.kind, Kind::Space | Kind::Paragraph))
+        self.look(ahead).0.is_none_or(|piece| piece.kind.is_gap())
     }
 
     /// True if no letter or digit follows there.
     pub fn is_gap_or_mark(&self, ahead: isize) -> bool {
-        self.word(ahead).is_none() && self.number(ahead).is_none()
+        !self.look(ahead).0.is_some_and(|piece| matches!(piece.kind, Kind::Word | Kind::Number))
     }
 
     /// True if the text ends, or a paragraph does, there.
     pub fn is_end(&self, ahead: isize) -> bool {
-        self.piece(ahead).is_none_or(|piece| piece.kind == Kind::Paragraph)
+        let (piece, may_grow) = self.look(ahead);
+        if may_grow && piece.is_some_and(|piece| matches!(piece.kind, Kind::Space | Kind::Line)) {
+            self.doubt();
+        }
+        piece.is_none_or(|piece| piece.kind == Kind::Paragraph)
     }
 
     /// True if the word there is one that often begins a sentence, with a capital: behind an abbreviation's dot it tells
@@ -102,11 +180,10 @@ impl<'a> Reader<'a> {
 
     /// True if only white space stands before this place on its line.
     pub fn starts_line(&self) -> bool {
-        let Some(before) = self.piece(-1) else { return true };
-        match before.kind {
-            Kind::Paragraph => true,
-            Kind::Space => self.at == 1 || self.text[before.start..before.end].contains('\n'),
-            _ => false,
+        match self.piece(-1).map(|before| before.kind) {
+            None | Some(Kind::Paragraph | Kind::Line) => true,
+            Some(Kind::Space) => self.piece(-2).is_none_or(|piece| piece.kind.is_gap()),
+            Some(Kind::Word | Kind::Number | Kind::Mark) => false,
         }
     }
 
@@ -115,11 +192,64 @@ impl<'a> Reader<'a> {
         self.is_space(-1).then(|| self.word(-2))?
     }
 
-    /// At most `bytes` bytes of the text from `ahead` on.
-    pub fn text_at(&self, ahead: isize, bytes: usize) -> &'a str {
-        let start = self.piece(ahead).map_or(self.text.len(), |piece| piece.start);
-        let rest = &self.text[start..];
-        &rest[..rest.floor_char_boundary(bytes)]
+    /// True where most words around are in capitals, so that capitals mean nothing.
+    pub fn is_shouted(&self) -> bool {
+        let (mut capitals, mut others) = (0, 0);
+        let mut count = |piece: Piece| {
+            if piece.kind == Kind::Word && piece.end - piece.start > 1 {
+                let is_loud = is_capitals(&self.text[piece.start..piece.end]);
+                *(if is_loud { &mut capitals } else { &mut others }) += 1;
+            }
+            (capitals, others)
+        };
+        let verdict = |capitals: isize, others: isize| capitals >= 3 && capitals > 2 * others;
+        let mut counted = (0, 0);
+        for ahead in (-CAPITALS_BEHIND..=0).rev() {
+            match self.piece(ahead).filter(|piece| piece.kind != Kind::Paragraph) {
+                Some(piece) => counted = count(piece),
+                None => break,
+            }
+        }
+        // Looks no further than it must: what follows may not have come yet.
+        for ahead in 1..=CAPITALS_AHEAD {
+            let words_left = (CAPITALS_AHEAD - ahead) / 2 + 1;
+            let (capitals, others) = counted;
+            if verdict(capitals, others + words_left) || !verdict(capitals + words_left, others) {
+                break;
+            }
+            match self.piece(ahead).filter(|piece| piece.kind != Kind::Paragraph) {
+                Some(piece) => counted = count(piece),
+                None => break,
+            }
+        }
+        verdict(counted.0, counted.1)
+    }
+
+    /// The text from `ahead` on, as far as it has come.
+    pub fn rest(&self, ahead: isize) -> &'a str {
+        &self.text[self.look(ahead).0.map_or(self.text.len(), |piece| piece.start)..]
+    }
+
+    /// Whether `rest`, from [`Reader::rest`], begins with `symbol`.
+    pub fn begins(&self, rest: &str, symbol: &str) -> bool {
+        if let Some(missing) = symbol.strip_prefix(rest).filter(|missing| !missing.is_empty()) {
+            let comes = match self.end {
+                End::Final => false,
+                End::Open => true,
+                End::Gap => missing.starts_with(' ') || rest.ends_with(char::is_whitespace),
+            };
+            if comes {
+                self.doubt();
+            }
+        }
+        rest.starts_with(symbol)
+    }
+
+    /// Says that what stands behind the last byte matters: what has come is not enough, unless white space follows.
+    pub fn reach_end(&self) {
+        if self.end == End::Open {
+            self.doubt();
+        }
     }
 
     /// How many pieces from `ahead` on make up exactly `bytes` bytes; `None` if a piece straddles the end.
@@ -139,6 +269,17 @@ impl<'a> Reader<'a> {
     pub fn skip_space(&self, ahead: isize) -> isize {
         ahead + isize::from(self.is_space(ahead))
     }
+}
+
+/// Where a reader stands in a text of which more may come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Its piece.
+    pub at: usize,
+    /// Pieces before this cannot change.
+    pub settled: usize,
+    /// What follows the last piece.
+    pub end: End,
 }
 
 /// True for two or more letters that are all capitals.

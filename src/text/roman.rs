@@ -55,9 +55,6 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let raw = reader.word(0)?;
     let value = value(raw)?;
     let before = reader.word_before()?;
-    if reader.shouting {
-        return None;
-    }
     let lower = before.to_lowercase();
     let digits = value.to_string();
     if COUNTED.contains(&lower.as_str()) {
@@ -78,7 +75,7 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     } else {
         return None;
     }
-    Some(1)
+    (!reader.is_shouted()).then_some(1)
 }
 
 /// The value of a numeral below 90 in its usual form.

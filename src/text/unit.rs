@@ -168,8 +168,6 @@ const ATTACHED_UNITS: &[(&str, &str, &str)] = &[("in", "inch", "inches")];
 const POWERS: &[(&str, &str)] = &[("²", "square"), ("³", "cubic"), ("^2", "square"), ("^3", "cubic")];
 /// Exponents below a fraction stroke: per second *squared*.
 const POWERS_BELOW: &[(&str, &str)] = &[("²", "squared"), ("³", "cubed"), ("^2", "squared"), ("^3", "cubed")];
-/// The longest symbol, with its power, in bytes.
-const MAX_BYTES: usize = 12;
 
 /// A unit found behind a number.
 pub(super) struct Unit {
@@ -185,8 +183,8 @@ pub(super) fn at(reader: &Reader<'_>, ahead: isize) -> Option<Unit> {
     let (symbol, singular, plural) = find(reader, start, start == ahead)?;
     let mut unit = Unit { singular: (*singular).to_owned(), plural: (*plural).to_owned(), pieces: 0 };
     let mut end = start + reader.pieces_in(start, symbol.len())?;
-    let text = reader.text_at(end, MAX_BYTES);
-    if let Some((sign, power)) = POWERS.iter().find(|(sign, _)| text.starts_with(sign)) {
+    let rest = reader.rest(end);
+    if let Some((sign, power)) = POWERS.iter().find(|(sign, _)| reader.begins(rest, sign)) {
         unit.singular = format!("{power} {singular}");
         unit.plural = format!("{power} {plural}");
         end += reader.pieces_in(end, sign.len())?;
@@ -197,8 +195,8 @@ pub(super) fn at(reader: &Reader<'_>, ahead: isize) -> Option<Unit> {
             unit.singular = format!("{} per {name}", unit.singular);
             unit.plural = format!("{} per {name}", unit.plural);
             end += 1 + reader.pieces_in(end + 1, below.len())?;
-            let text = reader.text_at(end, MAX_BYTES);
-            if let Some((sign, power)) = POWERS_BELOW.iter().find(|(sign, _)| text.starts_with(sign)) {
+            let rest = reader.rest(end);
+            if let Some((sign, power)) = POWERS_BELOW.iter().find(|(sign, _)| reader.begins(rest, sign)) {
                 unit.singular = format!("{} {power}", unit.singular);
                 unit.plural = format!("{} {power}", unit.plural);
                 end += reader.pieces_in(end, sign.len())?;
@@ -215,9 +213,15 @@ fn find(
     ahead: isize,
     attached: bool,
 ) -> Option<&'static (&'static str, &'static str, &'static str)> {
-    let text = reader.text_at(ahead, MAX_BYTES);
+    let text = reader.rest(ahead);
     let stands = |symbol: &str| {
-        let Some(rest) = text.strip_prefix(symbol) else { return false };
+        if !reader.begins(text, symbol) {
+            return false;
+        }
+        let rest = &text[symbol.len()..];
+        if rest.is_empty() {
+            reader.reach_end();
+        }
         let word_goes_on = symbol.ends_with(char::is_alphabetic)
             && rest.starts_with(|c: char| {
                 c.is_alphanumeric() && !"²³".contains(c) || c == '\'' || c == '\u{2019}'
@@ -237,10 +241,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn symbols_are_distinct_and_fit() {
+    fn symbols_are_distinct() {
         for (i, (symbol, singular, plural)) in UNITS.iter().enumerate() {
             assert!(UNITS[i + 1..].iter().all(|(other, ..)| other != symbol), "{symbol} twice");
-            assert!(symbol.len() + "²".len() <= MAX_BYTES, "{symbol}");
             let spoken = |words: &str| words.split(' ').all(|w| w.bytes().all(|b| b.is_ascii_lowercase()));
             assert!(spoken(singular) && spoken(plural), "{symbol}");
         }

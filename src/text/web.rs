@@ -59,9 +59,14 @@ const DOMAINS: &[(&str, bool)] = &[
 
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     reader.word(0).or(reader.number(0)).filter(|_| reader.is_start())?;
-    let text = reader.text_at(0, MAX_BYTES + 1);
+    let rest = reader.rest(0);
+    let text = &rest[..rest.floor_char_boundary(MAX_BYTES + 1)];
     let ends = |c: char| c.is_whitespace() || !c.is_ascii() || "<>()[]{}\",;|\\^`*!'".contains(c);
-    let address = text.split(ends).next()?.trim_end_matches(['.', ':', '?', '-', '/']);
+    let end = text.find(ends).unwrap_or(text.len());
+    if end == rest.len() {
+        reader.reach_end();
+    }
+    let address = text[..end].trim_end_matches(['.', ':', '?', '-', '/']);
     if address.len() > MAX_BYTES {
         return None;
     }

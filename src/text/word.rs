@@ -54,12 +54,12 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
 /// `vitamin A`, `plan A`: behind a word, not in a title.
 fn is_letter_a(reader: &Reader<'_>, raw: &str) -> bool {
     raw == "A"
-        && !reader.shouting
         && reader.word_before().is_some_and(|before| {
             let in_title =
                 is_capitalised(before) && reader.is_space(1) && reader.word(2).is_some_and(is_capitalised);
             !in_title
         })
+        && !reader.is_shouted()
 }
 
 /// `(a)`, `a)`, `A:` name an item of a list or a speaker.
