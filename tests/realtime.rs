@@ -64,7 +64,8 @@ fn the_counter_counts() {
 #[test]
 fn the_device_callback_never_allocates() {
     let (mut writer, reader) = ring(4096);
-    let mut playback = Playback::new(reader, 48_000, 2);
+    let mut playback = Playback::new(reader.with_prefill(40), 48_000, 2);
+    let dial = writer.dial();
     let mut out = vec![0i16; 2 * 1024];
     let to_i16 = |sample: f32| (sample * 32767.0) as i16;
     let samples = [0.25; 4096];
@@ -80,8 +81,27 @@ fn the_device_callback_never_allocates() {
         writer.rest_after(50);
         writer.push(&samples[..50]);
         playback.run(&mut out, to_i16);
+        // Volume, pause, resume, a stop that takes several callbacks to fade, a stop while empty, too little to begin.
+        writer.push(&samples[..2000]);
+        playback.run(&mut out, to_i16);
+        dial.set_volume(0.1);
+        dial.set_paused(true);
+        playback.run(&mut out, to_i16);
+        dial.set_paused(false);
+        playback.run(&mut out[..400], to_i16);
+        writer.flush();
+        writer.push(&samples[..1000]);
+        for size in [100, 100, 1000] {
+            playback.run(&mut out[..size], to_i16);
+        }
+        writer.flush();
+        writer.flush();
+        playback.run(&mut out, to_i16);
+        writer.push(&samples[..30]);
+        playback.run(&mut out, to_i16);
     });
     assert_eq!(calls, 0);
+    assert!(writer.played_samples() > 4096 && !writer.has_void_samples(), "the stops were part of it");
     assert!(writer.underruns() > 0, "the gap in mid-speech was part of it");
 }
 

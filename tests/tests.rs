@@ -1,6 +1,7 @@
 //! The integration tests, one topic a file.
 
 mod acoustic;
+mod audio;
 #[cfg(feature = "cli")]
 mod cli;
 mod engine;

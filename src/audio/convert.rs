@@ -82,7 +82,8 @@ impl RateConverter {
         Ok(())
     }
 
-    /// Appends all that is still inside, so that the output is as long as the input was; then starts afresh.
+    /// Appends all that is still inside, so that the output is as long as the input was; then starts afresh. Over many
+    /// flushes the lengths' rounding does not add up.
     ///
     /// # Errors
     /// The filter refused; a bug.
@@ -99,13 +100,24 @@ impl RateConverter {
                 self.convert(&silence, out)?;
             }
             out.truncate(start + wanted);
+            self.given_samples = total;
         }
+        self.restart();
+        Ok(())
+    }
+
+    /// Forgets all that is still inside.
+    pub fn discard(&mut self) {
         (self.taken_samples, self.given_samples) = (0, 0);
+        self.pending.clear();
+        self.restart();
+    }
+
+    fn restart(&mut self) {
         if let Some(filter) = &mut self.filter {
             filter.reset();
             self.to_skip_samples = filter.output_delay();
         }
-        Ok(())
     }
 
     fn convert(&mut self, input: &[f32], out: &mut Vec<f32>) -> Result<(), AudioError> {
@@ -164,12 +176,30 @@ mod tests {
 
     #[test]
     fn any_split_gives_the_same_and_so_does_the_second_time() {
-        let input = sine(22_050, 440.0, 3001);
+        // 20 ms: a whole number of samples at both rates.
+        let input = sine(22_050, 440.0, 441 * 7);
         let mut converter = RateConverter::new(22_050, 48_000).unwrap();
         let whole = convert(&mut converter, &input, input.len());
         for step in [1, 255, 256, 257, 1000] {
             assert_eq!(convert(&mut converter, &input, step), whole, "{step}");
         }
+    }
+
+    #[test]
+    fn many_short_inputs_are_together_as_long_as_one() {
+        let mut converter = RateConverter::new(22_050, 48_000).unwrap();
+        let total: usize = (0..500).map(|_| convert(&mut converter, &[0.1; 101], 101).len()).sum();
+        assert_eq!(total, (500 * 101 * 48_000usize).div_ceil(22_050));
+    }
+
+    #[test]
+    fn what_is_discarded_leaves_no_trace() {
+        let input = sine(22_050, 440.0, 1000);
+        let whole = convert(&mut RateConverter::new(22_050, 48_000).unwrap(), &input, 1000);
+        let mut converter = RateConverter::new(22_050, 48_000).unwrap();
+        converter.push(&[1.0; 777], &mut Vec::new()).unwrap();
+        converter.discard();
+        assert_eq!(convert(&mut converter, &input, 1000), whole);
     }
 
     #[test]

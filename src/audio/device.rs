@@ -6,20 +6,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize};
 
-use super::convert::RateConverter;
+use super::feed::{Feed, FeedConfig, samples_of};
 use super::playback::Playback;
-use super::ring::{Writer, ring};
-use super::{AudioError, Played, Sink, SinkConfig};
-
-/// How often the writing thread looks for room: well below a period.
-const POLL: Duration = Duration::from_millis(2);
-/// A device that takes nothing for so long is dead.
-const STALL: Duration = Duration::from_secs(3);
+use super::player::{Outlet, Player};
+use super::{AudioError, Sink, SinkConfig};
 
 /// What the audio thread has to say, as one atomic byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,20 +26,11 @@ enum Health {
     Failed = 3,
 }
 
-struct DeviceSink {
-    stream: cpal::Stream,
-    writer: Writer,
-    converter: RateConverter,
-    converted: Vec<f32>,
+struct CardOutlet {
+    _stream: cpal::Stream,
     health: Arc<AtomicU8>,
-    prefill_samples: u64,
     /// How long the device's own buffer may sound after the ring is empty.
     tail: Duration,
-    is_playing: bool,
-}
-
-fn samples_of(duration_ms: u32, rate_hz: u32) -> u32 {
-    (u64::from(duration_ms) * u64::from(rate_hz) / 1000).min(u64::from(u32::MAX)) as u32
 }
 
 fn device_error(operation: &'static str) -> impl Fn(cpal::Error) -> AudioError {
@@ -97,8 +83,12 @@ fn open_default(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
         .ok_or_else(|| AudioError::NoDevice { reason: "the system names no default output".into() })?;
     let supported = device.default_output_config().map_err(device_error("ask for its format"))?;
     let rate_hz = supported.sample_rate();
-    let converter = RateConverter::new(config.sample_rate_hz, rate_hz)?;
-    let (writer, reader) = ring(samples_of(config.ring_ms, rate_hz) as usize);
+    let (feed, reader) = Feed::new(FeedConfig {
+        voice_hz: config.sample_rate_hz,
+        device_hz: rate_hz,
+        ring_ms: config.ring_ms,
+        prefill_ms: config.prefill_ms,
+    })?;
     let health = Arc::new(AtomicU8::new(Health::Fine as u8));
     let period_samples = samples_of(config.period_ms, rate_hz);
     let buffer_size = match supported.buffer_size() {
@@ -124,18 +114,8 @@ fn open_default(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
     // Two periods lie in the device when the ring runs dry.
     let period_samples = stream.buffer_size().unwrap_or(period_samples);
     let tail = Duration::from_secs_f64(2.0 * f64::from(period_samples) / f64::from(rate_hz));
-    // A ring smaller than its prefill would never start.
-    let prefill_samples = u64::from(samples_of(config.prefill_ms.min(config.ring_ms / 2), rate_hz));
-    Ok(Box::new(DeviceSink {
-        stream,
-        writer,
-        converter,
-        converted: Vec::new(),
-        health,
-        prefill_samples,
-        tail,
-        is_playing: false,
-    }))
+    stream.play().map_err(device_error("start"))?;
+    Ok(Box::new(Player::new(Arc::new(feed), CardOutlet { _stream: stream, health, tail })))
 }
 
 fn build<T: SizedSample + FromSample<f32>>(
@@ -159,7 +139,7 @@ fn build<T: SizedSample + FromSample<f32>>(
     device.build_output_stream(config, on_samples, on_error, None)
 }
 
-impl DeviceSink {
+impl CardOutlet {
     fn check(&self) -> Result<(), AudioError> {
         let reason = match self.health.load(Ordering::Acquire) {
             h if h == Health::Fine as u8 => return Ok(()),
@@ -169,73 +149,16 @@ impl DeviceSink {
         };
         Err(AudioError::Lost { reason: reason.into() })
     }
-
-    fn play(&mut self) -> Result<(), AudioError> {
-        if !self.is_playing {
-            self.stream.play().map_err(device_error("start"))?;
-            self.is_playing = true;
-        }
-        Ok(())
-    }
-
-    /// Puts all converted samples into the ring, waiting for room.
-    fn drain_converted(&mut self) -> Result<(), AudioError> {
-        let converted = std::mem::take(&mut self.converted);
-        let mut rest = converted.as_slice();
-        let mut last_read = (self.writer.read_samples(), Instant::now());
-        while !rest.is_empty() {
-            let count = self.writer.push(rest);
-            rest = &rest[count..];
-            if self.writer.written_samples() >= self.prefill_samples || !rest.is_empty() {
-                self.play()?;
-            }
-            if !rest.is_empty() {
-                self.wait(&mut last_read)?;
-            }
-        }
-        self.converted = converted;
-        self.converted.clear();
-        Ok(())
-    }
-
-    /// Sleeps a little; fails if the device has failed or has stopped taking samples.
-    fn wait(&self, last_read: &mut (u64, Instant)) -> Result<(), AudioError> {
-        self.check()?;
-        let read = self.writer.read_samples();
-        if read != last_read.0 {
-            *last_read = (read, Instant::now());
-        } else if last_read.1.elapsed() > STALL {
-            return Err(AudioError::Lost { reason: format!("no samples taken for {STALL:?}") });
-        }
-        thread::sleep(POLL);
-        Ok(())
-    }
 }
 
-impl Sink for DeviceSink {
-    fn write(&mut self, samples: &[f32]) -> Result<(), AudioError> {
+impl Outlet for CardOutlet {
+    fn wait(&self, feed: &Feed, seen: u64, time: Duration) -> Result<(), AudioError> {
         self.check()?;
-        self.converter.push(samples, &mut self.converted)?;
-        self.drain_converted()
+        feed.bell.wait(seen, Some(time));
+        Ok(())
     }
 
-    fn rest(&mut self) -> Result<(), AudioError> {
-        self.converter.flush(&mut self.converted)?;
-        self.writer.rest_after(self.converted.len());
-        self.drain_converted()?;
-        // What is shorter than the prefill must sound too.
-        if self.writer.written_samples() > 0 { self.play() } else { Ok(()) }
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<Played, AudioError> {
-        self.rest()?;
-        let mut last_read = (self.writer.read_samples(), Instant::now());
-        while self.writer.read_samples() < self.writer.written_samples() {
-            self.wait(&mut last_read)?;
-        }
-        if self.is_playing {
-            thread::sleep(self.tail);
-        }
-        Ok(Played { underruns: self.writer.underruns() })
+    fn wait_for_tail(&self) {
+        thread::sleep(self.tail);
     }
 }

@@ -26,6 +26,12 @@ pub enum AudioError {
         /// What the audio system said.
         reason: String,
     },
+    /// Whoever read the pipe has seen enough. Nothing is wrong; there is nobody to write for.
+    #[error("{target}: the pipe was closed by its reader")]
+    PipeClosed {
+        /// Where the samples were to go.
+        target: String,
+    },
     /// Samples could not be written to a file or a pipe.
     #[error("{target}: cannot write: {source}")]
     Write {
@@ -86,12 +92,16 @@ impl AudioError {
             AudioError::UnknownSink { .. } => {
                 "this build may lack the sound card output: build with the `device` feature".into()
             }
-            AudioError::Resample { .. } => return None,
+            AudioError::PipeClosed { .. } | AudioError::Resample { .. } => return None,
         })
     }
 
-    /// Whether the reader of a pipe went away: the end of the work, not a failure.
-    pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, AudioError::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+    /// A failed write, of which a closed pipe is a kind of its own.
+    pub(super) fn from_write(target: &str, source: io::Error) -> Self {
+        let target = target.to_owned();
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => AudioError::PipeClosed { target },
+            _ => AudioError::Write { target, source },
+        }
     }
 }

@@ -1,19 +1,35 @@
 //! Samples become sound: the ring, the audio thread's part, and the sinks.
 //!
+//! ```text
+//!  Sink::write ──▶ rate ──▶ ring ──▶ fill: fades, volume ──▶ device callback
+//!                            ▲         ▲
+//!               stop ────────┘         └──── pause, volume      (Control)
+//! ```
+//!
 //! | thread | does | may wait |
 //! |---|---|---|
 //! | the one that computes | [`Sink::write`]: converts the rate, fills the ring | yes |
+//! | any | [`Control`]: stop, pause, volume, what was heard | for one block's conversion |
 //! | the device's | [`playback::Playback::run`]: empties the ring, fades gaps | never |
 
+mod bell;
+mod clock;
+mod control;
 pub mod convert;
 #[cfg(feature = "device")]
 mod device;
 mod error;
+mod feed;
+pub mod null;
 mod pcm;
 pub mod playback;
+mod player;
 pub mod ring;
 mod sink;
+mod timeline;
 
+pub use clock::Clock;
+pub use control::{Control, Progress};
 pub use error::AudioError;
 pub use pcm::to_pcm16;
 pub use sink::{Played, SINKS, Sink, SinkConfig, SinkKind, Target, open};

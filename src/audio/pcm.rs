@@ -2,9 +2,16 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex};
 
+use super::bell::{Bell, lock};
+use super::control::{Control, Progress, Steerable};
+use super::playback::VolumeRamp;
 use super::{AudioError, Played, Sink, SinkConfig, Target};
 use crate::atomic_file::AtomicFile;
+
+/// How many samples are written at a time: what a stop or a pause may come too late for.
+const BLOCK_SAMPLES: usize = 2048;
 
 const HEADER_BYTES: u64 = 44;
 /// RIFF sizes are 32 bits, and count 36 bytes of header.
@@ -18,7 +25,7 @@ pub fn to_pcm16(sample: f32) -> i16 {
 
 enum Output {
     /// A pipe, a terminal, a device node: written as it goes.
-    Stream(Box<dyn Write>),
+    Stream(Box<dyn Write + Send>),
     /// A file of its own: complete or absent.
     File(Box<AtomicFile>),
 }
@@ -40,6 +47,80 @@ struct PcmSink {
     has_header: bool,
     is_started: bool,
     data_bytes: u64,
+    volume: VolumeRamp,
+    desk: Arc<Desk>,
+}
+
+/// What other threads see and turn.
+struct Desk {
+    sample_rate_hz: u32,
+    state: Mutex<State>,
+    bell: Bell,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    is_paused: bool,
+    volume: f32,
+    stops: u64,
+    given_samples: u64,
+    written_samples: u64,
+    is_resting: bool,
+}
+
+impl Desk {
+    /// Waits while paused, then gives the volume; `None` if a stop has come.
+    fn clearance(&self, stops: u64) -> Option<f32> {
+        loop {
+            let seen = self.bell.count();
+            let state = *lock(&self.state);
+            if state.stops != stops {
+                return None;
+            }
+            if !state.is_paused {
+                return Some(state.volume);
+            }
+            self.bell.wait(seen, None);
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut lock(&self.state));
+        self.bell.ring();
+    }
+}
+
+impl Steerable for Desk {
+    fn stop(&self) {
+        self.change(|state| {
+            state.stops += 1;
+            state.is_resting = true;
+        });
+    }
+
+    fn set_paused(&self, is_paused: bool) {
+        self.change(|state| state.is_paused = is_paused);
+    }
+
+    fn is_paused(&self) -> bool {
+        lock(&self.state).is_paused
+    }
+
+    fn set_volume(&self, factor: f32) {
+        self.change(|state| state.volume = factor);
+    }
+
+    fn progress(&self) -> Progress {
+        let state = *lock(&self.state);
+        Progress {
+            sample_rate_hz: self.sample_rate_hz,
+            written_samples: state.given_samples,
+            played_samples: state.written_samples,
+            buffered_samples: None,
+            underruns: 0,
+            is_idle: state.is_resting,
+        }
+    }
 }
 
 /// Opens a WAV sink.
@@ -64,7 +145,7 @@ impl PcmSink {
             Target::Stdout => (Output::Stream(Box::new(io::stdout())), "standard output".to_string()),
             Target::File(path) => {
                 let target = path.display().to_string();
-                let failed = |source| AudioError::Write { target: target.clone(), source };
+                let failed = |source| AudioError::from_write(&target, source);
                 // A pipe or a device node must be written to, not replaced.
                 let is_special = path.metadata().is_ok_and(|m| !m.is_file());
                 let output = if is_special {
@@ -83,6 +164,19 @@ impl PcmSink {
             has_header,
             is_started: false,
             data_bytes: 0,
+            volume: VolumeRamp::new(config.sample_rate_hz),
+            desk: Arc::new(Desk {
+                sample_rate_hz: config.sample_rate_hz,
+                state: Mutex::new(State {
+                    is_paused: false,
+                    volume: 1.0,
+                    stops: 0,
+                    given_samples: 0,
+                    written_samples: 0,
+                    is_resting: true,
+                }),
+                bell: Bell::default(),
+            }),
         })
     }
 
@@ -144,25 +238,52 @@ impl PcmSink {
     }
 }
 
-impl Sink for PcmSink {
-    fn write(&mut self, samples: &[f32]) -> Result<(), AudioError> {
-        let bytes: Vec<u8> = samples.iter().flat_map(|&s| to_pcm16(s).to_le_bytes()).collect();
+impl PcmSink {
+    fn write_block(&mut self, samples: &[f32], volume: f32) -> Result<(), AudioError> {
+        let louder = |&sample: &f32| to_pcm16(sample * self.volume.next(volume)).to_le_bytes();
+        let bytes: Vec<u8> = samples.iter().flat_map(louder).collect();
         self.data_bytes += bytes.len() as u64;
         let is_file = matches!(self.output, Output::File(_));
         if self.has_header && is_file && self.data_bytes > LARGEST_WAV_BYTES {
             return Err(AudioError::TooLong { target: self.target.clone(), limit_bytes: LARGEST_WAV_BYTES });
         }
-        self.write_bytes(&bytes).map_err(|source| AudioError::Write { target: self.target.clone(), source })
+        self.write_bytes(&bytes).map_err(|source| AudioError::from_write(&self.target, source))
     }
+}
 
-    fn rest(&mut self) -> Result<(), AudioError> {
+impl Sink for PcmSink {
+    fn write(&mut self, samples: &[f32]) -> Result<(), AudioError> {
+        let desk = self.desk.clone();
+        let (stops, mut position) = {
+            let mut state = lock(&desk.state);
+            let position = state.given_samples;
+            state.given_samples += samples.len() as u64;
+            state.is_resting = false;
+            (state.stops, position)
+        };
+        for block in samples.chunks(BLOCK_SAMPLES) {
+            let Some(volume) = desk.clearance(stops) else { break };
+            self.write_block(block, volume)?;
+            position += block.len() as u64;
+            lock(&desk.state).written_samples = position;
+        }
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Played, AudioError> {
+    fn rest(&mut self) -> Result<(), AudioError> {
+        lock(&self.desk.state).is_resting = true;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Played, AudioError> {
+        self.rest()?;
         let target = self.target.clone();
-        self.complete().map_err(|source| AudioError::Write { target, source })?;
+        self.complete().map_err(|source| AudioError::from_write(&target, source))?;
         Ok(Played::default())
+    }
+
+    fn control(&self) -> Control {
+        Control::new(self.desk.clone())
     }
 }
 
@@ -213,6 +334,68 @@ mod tests {
         sink.write(&[1.0, 0.0]).unwrap();
         sink.finish().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), [0xff, 0x7f, 0, 0]);
+    }
+
+    #[test]
+    fn a_stop_ends_the_write_and_the_next_one_starts_afresh() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.raw");
+        let mut sink = open_raw(&SinkConfig::new(22_050, Target::File(path.clone()))).unwrap();
+        let control = sink.control();
+        assert!(control.is_idle());
+        sink.write(&[0.5; 100]).unwrap();
+        assert!(!control.is_idle());
+        control.pause();
+        let writer = std::thread::spawn(move || {
+            // Waits: it is paused.
+            sink.write(&[0.25; 5000]).unwrap();
+            sink
+        });
+        while control.progress().written_samples < 5100 {
+            std::thread::yield_now();
+        }
+        assert_eq!((control.played_samples(), control.buffered_ms()), (100, None));
+        control.stop();
+        let mut sink = writer.join().unwrap();
+        assert!(control.is_idle());
+        control.resume();
+        sink.write(&[1.0; 7]).unwrap();
+        assert_eq!(control.played_samples(), 5107);
+        sink.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap().len(), 2 * 107);
+        assert!(control.is_idle());
+    }
+
+    #[test]
+    fn the_volume_is_written_too_without_a_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.raw");
+        let mut sink = open_raw(&SinkConfig::new(1000, Target::File(path.clone()))).unwrap();
+        sink.write(&[1.0; 3]).unwrap();
+        sink.control().set_volume_db(-6.0206);
+        sink.control().set_volume_db(f32::NAN);
+        sink.write(&[1.0; 30]).unwrap();
+        sink.finish().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let levels: Vec<i16> = bytes.chunks(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
+        assert!(levels.windows(2).all(|w| (0..=1639).contains(&(w[0] - w[1]))), "{levels:?}");
+        assert_eq!((levels[2], levels[32]), (32767, 16384));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_closed_pipe_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || File::open(path).unwrap()
+        });
+        let mut sink = open_raw(&SinkConfig::new(22_050, Target::File(path))).unwrap();
+        drop(reader.join().unwrap());
+        let error = sink.write(&[0.0; 10]).unwrap_err();
+        assert!(matches!(error, AudioError::PipeClosed { .. }), "{error}");
     }
 
     #[cfg(target_os = "linux")]

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::AudioError;
 #[cfg(feature = "device")]
 use super::device;
-use super::pcm;
+use super::{AudioError, Control, null, pcm};
 
-/// An output. One thread writes to it.
-pub trait Sink {
-    /// Takes the next samples: mono, nominally within ±1, at the configured rate. May wait until there is room.
+/// An output. One thread writes to it; others may steer it by its [`Control`].
+pub trait Sink: Send {
+    /// Takes the next samples: mono, nominally within ±1, at the configured rate. Waits until there is room, or a stop
+    /// comes: then what is left of them is dropped.
     ///
     /// # Errors
     /// The device is gone, the disk full, the pipe closed.
@@ -21,11 +21,14 @@ pub trait Sink {
     /// As [`Sink::write`].
     fn rest(&mut self) -> Result<(), AudioError>;
 
-    /// Waits until everything has been heard or is on the disk.
+    /// Waits until everything has been heard or is on the disk; or until a stop.
     ///
     /// # Errors
     /// As [`Sink::write`]. A file that could not be completed is removed.
     fn finish(self: Box<Self>) -> Result<Played, AudioError>;
+
+    /// A handle to steer it by.
+    fn control(&self) -> Control;
 }
 
 /// What became of the samples.
@@ -51,18 +54,39 @@ pub struct SinkConfig {
     pub sample_rate_hz: u32,
     /// Where file sinks write.
     pub target: Target,
-    /// How much sound the device sink holds in advance.
+    /// Which sound card: a name from `devices`; `None` for the system's default.
+    pub device: Option<String>,
+    /// How much sound is held in advance.
     pub ring_ms: u32,
-    /// How much of that must be there before the device starts.
+    /// How much of that must be there before anything is heard.
     pub prefill_ms: u32,
     /// How much the device asks for at a time.
     pub period_ms: u32,
+    /// How long the device idles before it is paused.
+    pub idle_ms: u32,
+    /// How long a write waits for a device that went away to come back. It is looked for as long as the sink is open.
+    pub reconnect_ms: u32,
+}
+
+impl Default for SinkConfig {
+    fn default() -> Self {
+        Self {
+            sample_rate_hz: 22_050,
+            target: Target::Stdout,
+            device: None,
+            ring_ms: 1000,
+            prefill_ms: 40,
+            period_ms: 20,
+            idle_ms: 2000,
+            reconnect_ms: 30_000,
+        }
+    }
 }
 
 impl SinkConfig {
     /// The usual settings.
     pub fn new(sample_rate_hz: u32, target: Target) -> Self {
-        Self { sample_rate_hz, target, ring_ms: 1000, prefill_ms: 40, period_ms: 20 }
+        Self { sample_rate_hz, target, ..Self::default() }
     }
 }
 
@@ -82,6 +106,11 @@ pub const SINKS: &[SinkKind] = &[
     SinkKind { name: "device", summary: "the system's default sound output", open: device::open },
     SinkKind { name: "wav", summary: "a WAV file, or WAV on standard output", open: pcm::open_wav },
     SinkKind { name: "raw", summary: "16-bit little-endian samples without a header", open: pcm::open_raw },
+    SinkKind {
+        name: "null",
+        summary: "nothing, but in the time that the sound would take",
+        open: null::open,
+    },
 ];
 
 /// Opens the sink called `name`.

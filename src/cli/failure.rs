@@ -62,7 +62,7 @@ impl Failure {
         match self {
             Failure::Library(Error::Voice(VoiceError::Write { .. })) => Code::Failure,
             Failure::Library(Error::Voice(_)) => Code::Voice,
-            Failure::Library(Error::Audio(error)) if error.is_broken_pipe() => Code::Done,
+            Failure::Library(Error::Audio(AudioError::PipeClosed { .. })) => Code::Done,
             Failure::Library(Error::Audio(
                 AudioError::NoDevice { .. } | AudioError::Device { .. } | AudioError::Lost { .. },
             )) => Code::AudioDevice,
