@@ -31,7 +31,7 @@ pub enum Error {
     Job(#[from] crate::engine::JobError),
     /// Text cannot be taken by the chunker.
     #[error(transparent)]
-    Chunk(#[from] crate::text::ChunkError),
+    Chunk(#[from] crate::text::ChunkerError),
     /// The system gives no thread. Fewer programs, or another limit, may help.
     #[error("cannot start a thread: {source}")]
     Thread {

@@ -8,6 +8,7 @@ mod engine;
 mod front_end;
 mod nn;
 mod signal;
+mod streaming;
 mod tiny_voice;
 mod training;
 mod vocoder;

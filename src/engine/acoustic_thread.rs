@@ -87,7 +87,12 @@ impl Work<'_> {
         let mut made_samples = 0;
         let mut last_text = Instant::now();
         let mut is_waiting = false;
+        let mut rest = Vec::new();
         while !self.shared.is_cancelled(&self.state) {
+            match self.chunker.push(&rest) {
+                Ok(taken) => drop(rest.drain(..taken)),
+                Err(error) => return Ok(Err(error.into())),
+            }
             let silent_ms = last_text.elapsed().as_millis().min(u128::from(u32::MAX)) as u32;
             let pace = self.state.pace(made_samples, silent_ms, self.shared.played_samples());
             let clock = Instant::now();
@@ -118,9 +123,7 @@ impl Work<'_> {
             match pieces.recv_timeout(deadline.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)) {
                 Ok(piece) => {
                     last_text = Instant::now();
-                    if let Err(error) = self.chunker.push(&piece) {
-                        return Ok(Err(error.into()));
-                    }
+                    rest.extend(piece);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => self.chunker.finish(),

@@ -136,7 +136,7 @@ impl JobState {
     /// How urgently more is wanted, given how much has been made and how long the text has been silent.
     pub fn pace(&self, made_samples: u64, silent_ms: u32, sink_played_samples: Option<u64>) -> Pace {
         match self.pacing {
-            Pacing::Unhurried => Pace { silent_ms, ..Pace::UNHURRIED },
+            Pacing::Unhurried => Pace { silent_ms, ..Pace::PATIENT },
             Pacing::Live => {
                 let left = made_samples.saturating_sub(self.heard_samples(sink_played_samples));
                 let buffered_ms = left * 1000 / u64::from(self.sample_rate_hz.max(1));

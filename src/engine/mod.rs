@@ -124,7 +124,7 @@ impl Synthesizer {
     /// # Errors
     /// A setting is out of range.
     pub fn utterance(&self, config: SpeakConfig) -> Result<Utterance> {
-        Utterance::new(&self.models, config, Pace::UNHURRIED)
+        Utterance::new(&self.models, config, Pace::PATIENT)
     }
 
     /// Starts an utterance that is cut into chunks as if the pace were always this one: what an [`Engine`] does, without

@@ -10,7 +10,7 @@ use super::stats::Meter;
 use super::windows::Windows;
 use super::{Models, Phrase, SpeakConfig, Stats};
 use crate::Result;
-use crate::text::{Chunk, Chunker, ChunkerConfig, Pace};
+use crate::text::{Chunker, ChunkerConfig, Pace};
 
 /// Speech in the making. Computes on the caller's thread, inside the calls. Nobody waits for its sound in real time, so it
 /// is cut at the ends of sentences and clauses only, and depends on nothing but text, settings and voice;
@@ -54,8 +54,9 @@ impl Utterance {
             return Ok(());
         }
         self.meter.start();
-        for piece in text.chunks(self.chunker.room_bytes().max(1)) {
-            self.chunker.push(piece)?;
+        let mut rest = text;
+        while !rest.is_empty() && !self.is_stopped {
+            rest = &rest[self.chunker.push(rest)?..];
             self.speak(listener)?;
         }
         Ok(())
@@ -93,7 +94,7 @@ impl Utterance {
             self.maker.make(&chunk, &self.config, &mut |phrase| phrases.push(phrase))?;
             self.meter.computing += clock.elapsed();
             self.stop_on(tell_omissions(&chunk, listener));
-            for phrase in phrases.iter().take_while(|_| !self.is_stopped) {
+            for phrase in &phrases {
                 self.speak_phrase(phrase, listener)?;
             }
         }
@@ -101,6 +102,9 @@ impl Utterance {
     }
 
     fn speak_phrase(&mut self, phrase: &Phrase, listener: &mut Listener<'_>) -> Result<()> {
+        if self.is_stopped {
+            return Ok(());
+        }
         let clock = Instant::now();
         self.meter.phrases += 1;
         self.windows.push(phrase)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::acoustic_thread::{Begin, Message};
 use super::event::tell_omissions;
-use super::job::{JobId, JobState, Report};
+use super::job::{JobState, Report};
 use super::parallel::{JobListener, OpenSink, Shared};
 use super::stats::Meter;
 use super::windows::Windows;
@@ -18,6 +18,9 @@ use crate::{Error, Result};
 
 /// How often the thread looks whether a job has been heard to its end.
 const LISTEN_EVERY: Duration = Duration::from_millis(5);
+
+/// Where samples go beside the listener.
+type Output = Option<Box<dyn Sink>>;
 
 /// What the thread works with.
 pub(super) struct VocoderThread {
@@ -52,10 +55,10 @@ pub(super) fn run(
                 let Some(current) = &mut speaking else { continue };
                 if let Message::End { result, computing } = other {
                     if let Some(finished) = speaking.take() {
-                        finished.end(result, computing, sink.as_deref_mut());
+                        finished.end(result, computing, &mut sink);
                     }
                 } else {
-                    current.take(other, sink.as_deref_mut());
+                    current.take(other, &mut sink);
                 }
             }
         }
@@ -106,13 +109,13 @@ impl<'a> Speaking<'a> {
     }
 
     /// Does what a message says, unless the job was cancelled or has failed.
-    fn take(&mut self, message: Message, sink: Option<&mut dyn Sink>) {
+    fn take(&mut self, message: Message, sink: &mut Output) {
         if self.is_cancelled() || self.windows.is_err() {
             return;
         }
         let result = match message {
             Message::Phrase(phrase) => self.speak(&phrase, sink),
-            Message::AwaitText => sink.map_or(Ok(()), |sink| sink.rest().map_err(Error::from)),
+            Message::AwaitText => sink.as_mut().map_or(Ok(()), |sink| sink.rest().map_err(Error::from)),
             Message::Omissions(chunk) => {
                 let id = self.state.id;
                 let flow = tell_omissions(&chunk, &mut |event| (self.listener)(id, event));
@@ -128,7 +131,7 @@ impl<'a> Speaking<'a> {
         }
     }
 
-    fn speak(&mut self, phrase: &Phrase, mut sink: Option<&mut dyn Sink>) -> Result<()> {
+    fn speak(&mut self, phrase: &Phrase, sink: &mut Output) -> Result<()> {
         self.meter.started = self.state.first_text.get().copied();
         self.meter.phrases += 1;
         let clock = Instant::now();
@@ -143,12 +146,12 @@ impl<'a> Speaking<'a> {
             let Ok(windows) = &mut self.windows else { return Ok(()) };
             let Some(samples) = windows.step()? else { break };
             self.meter.computing += clock.elapsed();
-            self.hand_out(&samples, sink.as_deref_mut())?;
+            self.hand_out(&samples, sink)?;
         }
         Ok(())
     }
 
-    fn hand_out(&mut self, samples: &[f32], sink: Option<&mut dyn Sink>) -> Result<()> {
+    fn hand_out(&mut self, samples: &[f32], sink: &mut Output) -> Result<()> {
         self.meter.add_samples(samples.len());
         if samples.is_empty() {
             return Ok(());
@@ -156,14 +159,18 @@ impl<'a> Speaking<'a> {
         self.state.add_handed(samples.len());
         let id = self.state.id;
         stop_on(&self.state, (self.listener)(id, Event::Samples(samples)));
-        let Some(sink) = sink else { return Ok(()) };
+        let Some(sink) = sink.as_deref_mut() else { return Ok(()) };
         if !std::mem::replace(&mut self.has_begun, true) {
             self.underruns_before = sink.control().underruns();
-            self.state.begin_at(sink.control().written_samples());
+            self.state.begin_at(sink.control().progress().written_samples);
             self.thread.shared.enter_sink(&self.state);
         }
         if !self.is_cancelled() {
             sink.write(samples)?;
+            if self.is_cancelled() {
+                // It may have come between the look and the write.
+                sink.control().stop();
+            }
         }
         self.listen(sink);
         Ok(())
@@ -188,7 +195,7 @@ impl<'a> Speaking<'a> {
     }
 
     /// The last samples, and the report once all has been heard.
-    fn end(mut self, result: Result<()>, computing: Duration, sink: Option<&mut dyn Sink>) {
+    fn end(mut self, result: Result<()>, computing: Duration, sink: &mut Output) {
         self.meter.computing += computing;
         let result = match std::mem::replace(&mut self.windows, Err(super::JobError::Ended.into())) {
             Err(error) => Err(error),
@@ -212,15 +219,15 @@ impl<'a> Speaking<'a> {
         let _ = self.done.send(result);
     }
 
-    fn finish(&mut self, mut windows: Windows, mut sink: Option<&mut dyn Sink>) -> Result<()> {
+    fn finish(&mut self, mut windows: Windows, sink: &mut Output) -> Result<()> {
         if self.is_cancelled() {
             return Ok(());
         }
         let clock = Instant::now();
         let samples = windows.flush()?;
         self.meter.computing += clock.elapsed();
-        self.hand_out(&samples, sink.as_deref_mut())?;
-        let Some(sink) = sink else { return Ok(()) };
+        self.hand_out(&samples, sink)?;
+        let Some(sink) = sink.as_deref_mut() else { return Ok(()) };
         sink.rest()?;
         while sink.control().buffered_samples().is_some_and(|left| left > 0) && !self.is_cancelled() {
             std::thread::sleep(LISTEN_EVERY);

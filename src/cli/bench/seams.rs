@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (mut words, mut chunks) = (0, 0);
     for reply in &replies {
         let cut = Speech::of(&synthesizer, reply, Pace::URGENT)?;
-        let uncut = Speech::of(&synthesizer, reply, Pace::UNHURRIED)?;
+        let uncut = Speech::of(&synthesizer, reply, Pace::PATIENT)?;
         words += cut.word_frames.len();
         chunks += cut.chunks;
         for &word in &cut.seams {

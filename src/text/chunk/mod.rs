@@ -72,7 +72,7 @@ impl Default for ChunkerConfig {
             max_bytes: 250,
             max_pending_bytes: 16 * 1024,
             hold_ms: 300,
-            word_hold_ms: 1500,
+            word_hold_ms: 10_000,
         }
     }
 }
