@@ -2,6 +2,8 @@
 //!
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
+#[cfg(feature = "device")]
+mod devices;
 mod environment;
 mod failure;
 mod input;
@@ -48,6 +50,9 @@ enum Command {
     Speak(speak::Arguments),
     /// List, show and verify voices.
     Voices(voices::Arguments),
+    /// List the sound cards.
+    #[cfg(feature = "device")]
+    Devices(devices::Arguments),
     /// Make a voice: corpus, features, training, the voice file, its evaluation.
     #[cfg(feature = "train")]
     Train(train::Arguments),
@@ -62,6 +67,8 @@ pub fn run() -> ExitCode {
     let result = match &arguments.command {
         Command::Speak(arguments) => speak::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
+        #[cfg(feature = "device")]
+        Command::Devices(arguments) => devices::run(arguments),
         #[cfg(feature = "train")]
         Command::Train(arguments) => train::run(arguments),
     };

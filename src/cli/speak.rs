@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fastglow::Error;
-use fastglow::audio::{self, AudioError, Sink, SinkConfig, Target};
+use fastglow::audio::{self, AudioError, SINKS, Sink, SinkConfig, Target};
 use fastglow::engine::{Event, SpeakConfig, Synthesizer, Utterance};
 use fastglow::text::{TextError, Unspoken, normalise};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
@@ -28,6 +28,14 @@ pub struct Arguments {
     /// With --output: 16-bit little-endian samples without a header.
     #[arg(long, requires = "output")]
     raw: bool,
+
+    /// Where the sound goes: device, wav, raw or null (silent, in real time). Default: device, or wav with --output.
+    #[arg(long, value_name = "NAME", conflicts_with = "raw")]
+    sink: Option<String>,
+
+    /// The sound card: a name from `fastglow devices`. Default: the system's.
+    #[arg(long, value_name = "NAME", conflicts_with = "output")]
+    device: Option<String>,
 
     /// The voice: a name from `fastglow voices list`, or a .gguf file.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_VOICE)]
@@ -100,9 +108,25 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     speaker.finish(arguments)
 }
 
+/// The sink's name, and where it writes if it does.
+fn output(arguments: &Arguments) -> (&str, Target) {
+    let name = match (&arguments.sink, &arguments.output) {
+        (Some(name), _) => name,
+        (None, None) => "device",
+        (None, Some(_)) if arguments.raw => "raw",
+        (None, Some(_)) => "wav",
+    };
+    let target = match &arguments.output {
+        Some(path) if path.as_os_str() != "-" => Target::File(path.clone()),
+        _ => Target::Stdout,
+    };
+    (name, target)
+}
+
 fn check_output(arguments: &Arguments) -> Result<(), Failure> {
-    let to_stdout = arguments.output.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if to_stdout && io::stdout().is_terminal() {
+    let (name, target) = output(arguments);
+    let writes = SINKS.iter().any(|kind| kind.name == name && kind.writes_target);
+    if writes && target == Target::Stdout && io::stdout().is_terminal() {
         return Err(Failure::Usage {
             message: "sound on standard output: expected a pipe or a file, got a terminal".into(),
             hint: "`fastglow speak -o - … | aplay`, or name a file: `-o speech.wav`".into(),
@@ -131,15 +155,12 @@ impl<'a> Speaker<'a> {
             ..SpeakConfig::default()
         };
         let utterance = synthesizer.utterance(config)?;
-        let (sink, target) = match &arguments.output {
-            None => ("device", Target::Stdout),
-            Some(path) => {
-                let is_stdout = path.as_os_str() == "-";
-                let target = if is_stdout { Target::Stdout } else { Target::File(path.clone()) };
-                (if arguments.raw { "raw" } else { "wav" }, target)
-            }
+        let (name, target) = output(arguments);
+        let config = SinkConfig {
+            device: arguments.device.clone(),
+            ..SinkConfig::new(synthesizer.sample_rate_hz(), target)
         };
-        let sink = audio::open(sink, &SinkConfig::new(synthesizer.sample_rate_hz(), target))?;
+        let sink = audio::open(name, &config)?;
         let picture = arguments.plot.as_ref().map(|_| {
             Picture::new(&synthesizer.meta().name, synthesizer.sample_rate_hz(), synthesizer.hop_samples())
         });
