@@ -23,6 +23,7 @@
 //! |---|---|---|
 //! | the caller's | all models, inside [`engine::Utterance::speak`]; fills the ring | yes |
 //! | candle's pools | parts of matrix products; as many as `RAYON_NUM_THREADS` and `CANDLE_NUM_THREADS` say | yes |
+//! | `fastglow-audio` | opens the sound card, pauses it when idle, finds it again when it went away | yes |
 //! | the sound card's | [`audio::playback::Playback::run`]: empties the ring | never |
 #![cfg_attr(
     not(test),

@@ -221,6 +221,26 @@ fn without_a_sound_card_it_says_what_to_do() {
     assert!(message.contains("\n\nhint: ") && message.contains("-o speech.wav"), "{message}");
 }
 
+#[cfg(all(target_os = "linux", feature = "device"))]
+#[test]
+fn a_sound_card_that_is_not_there_is_named_and_the_list_says_so() {
+    let message = fails(&mut speak(&["--device", "no-such-card", "hello"]), 4);
+    assert!(message.contains("no-such-card") && message.contains("fastglow devices"), "{message}");
+    let output = fastglow(&["devices", "--json"]).output().unwrap();
+    assert_eq!(code(&output), 0);
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let is_empty = listed.as_array().unwrap().is_empty();
+    assert_eq!(String::from_utf8_lossy(&output.stderr).contains("hint: "), is_empty);
+}
+
+#[test]
+fn the_null_sink_speaks_to_nobody() {
+    let output = speak(&["--sink", "null", "--stats", "json", "Hello."]).output().unwrap();
+    assert_eq!((code(&output), output.stdout.len()), (0, 0));
+    let message = fails(&mut speak(&["--sink", "loudspeaker", "Hello."]), 4);
+    assert!(message.contains("null") && message.contains("wav"), "{message}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_leaves_is_no_failure() {

@@ -1,36 +1,80 @@
-//! The sound card, through cpal: the only file that names it.
+//! Sound cards, through cpal: the only file that names it.
 //!
-//! [`open`] makes a ring and a stream; the stream's callback, on the device's own thread, does nothing but
-//! [`Playback::run`]. The writing thread converts the sample rate and waits for room.
+//! A [`Card`] is a device that was found, an [`OpenCard`] one with a stream. The stream's callback, on the device's own
+//! thread, does nothing but [`Playback::run`]; it has the ring's reader on loan and gives it back when the stream ends,
+//! however it ends, so that what was not played can be played by the next one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize};
+use cpal::{DeviceId, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize};
 
-use super::feed::{Feed, FeedConfig, samples_of};
+use super::feed::samples_of;
 use super::playback::Playback;
-use super::player::{Outlet, Player};
-use super::{AudioError, Sink, SinkConfig};
+use super::priority::make_current_thread_realtime;
+use super::ring::Reader;
+use super::{AudioError, SinkConfig};
 
-/// What the audio thread has to say, as one atomic byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Health {
-    Fine = 0,
-    Unavailable = 1,
-    Invalidated = 2,
-    Failed = 3,
+/// How long a stream may take to end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// A sound card that could be played on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// What to choose it by.
+    pub name: String,
+    /// What the system says about it, in one line.
+    pub description: String,
+    /// Whether it is played on when none is chosen.
+    pub is_default: bool,
 }
 
-struct CardOutlet {
-    _stream: cpal::Stream,
-    health: Arc<AtomicU8>,
-    /// How long the device's own buffer may sound after the ring is empty.
-    tail: Duration,
+/// The sound cards of this machine. Not all need work: what is listed has not been opened.
+///
+/// # Errors
+/// There is no sound system.
+pub fn devices() -> Result<Vec<DeviceInfo>, AudioError> {
+    quietly(|| list(&system_host()?))
+}
+
+fn list(host: &cpal::Host) -> Result<Vec<DeviceInfo>, AudioError> {
+    let name_of = |device: &cpal::Device| device.id().ok().map(|id| id.id().to_owned());
+    let default_name = host.default_output_device().as_ref().and_then(name_of);
+    let outputs = host.output_devices().map_err(device_error("list"))?;
+    let info = |device: cpal::Device| {
+        let name = name_of(&device)?;
+        let description = device.description().map(|d| {
+            let mut lines: Vec<&str> = d.extended().collect();
+            if lines.is_empty() {
+                lines.push(d.name());
+            }
+            lines.join(", ")
+        });
+        let is_default = default_name.as_ref() == Some(&name);
+        // ALSA's `null` takes samples as fast as they come: not a card, and our own sink is better at it.
+        (name != "null").then(|| DeviceInfo {
+            description: description.unwrap_or_default(),
+            is_default,
+            name,
+        })
+    };
+    Ok(outputs.filter_map(info).collect())
+}
+
+/// The first sound system that answers.
+fn system_host() -> Result<cpal::Host, AudioError> {
+    let none = || AudioError::NoDevice { reason: "there is no sound system".into() };
+    let mut failure = None;
+    for id in cpal::available_hosts() {
+        match cpal::host_from_id(id) {
+            Ok(host) => return Ok(host),
+            Err(error) => failure = Some(device_error("reach the sound system")(error)),
+        }
+    }
+    Err(failure.unwrap_or_else(none))
 }
 
 fn device_error(operation: &'static str) -> impl Fn(cpal::Error) -> AudioError {
@@ -46,7 +90,7 @@ fn device_error(operation: &'static str) -> impl Fn(cpal::Error) -> AudioError {
 fn one_line(error: &cpal::Error) -> String {
     let text = match (error.message(), error.kind()) {
         (Some(message), _) => message.to_string(),
-        (None, ErrorKind::DeviceNotAvailable) => "the system's default output cannot be opened".into(),
+        (None, ErrorKind::DeviceNotAvailable) => "the output cannot be opened".into(),
         (None, ErrorKind::HostUnavailable) => "there is no sound system".into(),
         (None, kind) => kind.to_string(),
     };
@@ -69,96 +113,288 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Opens the system's default output, at its own rate and channels.
-///
-/// # Errors
-/// There is none, or it refuses.
-pub(super) fn open(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
-    quietly(|| open_default(config))
+/// Where to look for a card, again and again if need be.
+pub(super) struct Cards {
+    host: Box<dyn Fn() -> Result<cpal::Host, AudioError> + Send>,
+    name: Option<String>,
+    period_ms: u32,
+    realtime_priority: Option<u8>,
 }
 
-fn open_default(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
-    let device = cpal::default_host()
-        .default_output_device()
-        .ok_or_else(|| AudioError::NoDevice { reason: "the system names no default output".into() })?;
-    let supported = device.default_output_config().map_err(device_error("ask for its format"))?;
-    let rate_hz = supported.sample_rate();
-    let (feed, reader) = Feed::new(FeedConfig {
-        voice_hz: config.sample_rate_hz,
-        device_hz: rate_hz,
-        ring_ms: config.ring_ms,
-        prefill_ms: config.prefill_ms,
-    })?;
-    let health = Arc::new(AtomicU8::new(Health::Fine as u8));
-    let period_samples = samples_of(config.period_ms, rate_hz);
-    let buffer_size = match supported.buffer_size() {
-        SupportedBufferSize::Range { min, max } => cpal::BufferSize::Fixed(period_samples.clamp(*min, *max)),
-        SupportedBufferSize::Unknown => cpal::BufferSize::Default,
-    };
-    let stream_config = StreamConfig { channels: supported.channels(), sample_rate: rate_hz, buffer_size };
-    let playback = Playback::new(reader, rate_hz, stream_config.channels);
-    let stream = match supported.sample_format() {
-        SampleFormat::F32 => build::<f32>(&device, stream_config, playback, &health),
-        SampleFormat::I16 => build::<i16>(&device, stream_config, playback, &health),
-        SampleFormat::I32 => build::<i32>(&device, stream_config, playback, &health),
-        SampleFormat::U8 => build::<u8>(&device, stream_config, playback, &health),
-        SampleFormat::U16 => build::<u16>(&device, stream_config, playback, &health),
-        SampleFormat::I24 => build::<cpal::I24>(&device, stream_config, playback, &health),
-        SampleFormat::F64 => build::<f64>(&device, stream_config, playback, &health),
-        other => {
-            let reason = format!("expected integer or float samples, got {other}");
-            return Err(AudioError::Device { operation: "play", reason });
+impl Cards {
+    /// The machine's, of which the configuration names one.
+    pub(super) fn system(config: &SinkConfig) -> Self {
+        Self::of(config, system_host)
+    }
+
+    fn of(config: &SinkConfig, host: impl Fn() -> Result<cpal::Host, AudioError> + Send + 'static) -> Self {
+        Self {
+            host: Box::new(host),
+            name: config.device.clone(),
+            period_ms: config.period_ms,
+            realtime_priority: config.realtime_priority,
         }
     }
-    .map_err(device_error("open a stream"))?;
-    // Two periods lie in the device when the ring runs dry.
-    let period_samples = stream.buffer_size().unwrap_or(period_samples);
-    let tail = Duration::from_secs_f64(2.0 * f64::from(period_samples) / f64::from(rate_hz));
-    stream.play().map_err(device_error("start"))?;
-    Ok(Box::new(Player::new(Arc::new(feed), CardOutlet { _stream: stream, health, tail })))
+
+    /// Finds the card and asks for its own rate, channels and format.
+    ///
+    /// # Errors
+    /// There is none, none of this name, or it does not answer.
+    pub(super) fn find(&self) -> Result<Card, AudioError> {
+        quietly(|| {
+            let host = (self.host)()?;
+            let device = match &self.name {
+                None => host.default_output_device().ok_or_else(|| AudioError::NoDevice {
+                    reason: "the system names no default output".into(),
+                })?,
+                Some(name) => by_name(&host, name)?,
+            };
+            let supported = device.default_output_config().map_err(device_error("ask for its format"))?;
+            let period_frames = samples_of(self.period_ms, supported.sample_rate()).max(1);
+            let buffer_size = match supported.buffer_size() {
+                SupportedBufferSize::Range { min, max } => {
+                    // Not `clamp`: a driver may get them the wrong way round.
+                    cpal::BufferSize::Fixed(period_frames.min(*max).max(*min))
+                }
+                SupportedBufferSize::Unknown => cpal::BufferSize::Default,
+            };
+            let channels = supported.channels();
+            let config = StreamConfig { channels, sample_rate: supported.sample_rate(), buffer_size };
+            let (format, realtime_priority) = (supported.sample_format(), self.realtime_priority);
+            Ok(Card { device, config, format, period_frames, realtime_priority })
+        })
+    }
 }
 
-fn build<T: SizedSample + FromSample<f32>>(
-    device: &cpal::Device,
-    config: StreamConfig,
-    mut playback: Playback,
-    health: &Arc<AtomicU8>,
-) -> Result<cpal::Stream, cpal::Error> {
-    let health = health.clone();
-    // Called on the audio thread: one store, nothing else. An xrun of the device's own is followed by our fade.
-    let on_error = move |error: cpal::Error| {
-        let state = match error.kind() {
-            ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => return,
-            ErrorKind::DeviceNotAvailable => Health::Unavailable,
-            ErrorKind::StreamInvalidated => Health::Invalidated,
-            _ => Health::Failed,
-        };
-        health.store(state as u8, Ordering::Release);
+/// A device by its identifier (on ALSA also one that is not listed, as `plughw:1,0`), or by its description.
+fn by_name(host: &cpal::Host, name: &str) -> Result<cpal::Device, AudioError> {
+    if let Some(device) = host.device_by_id(&DeviceId::new(host.id(), name)) {
+        return Ok(device);
+    }
+    let has_name = |device: &cpal::Device| {
+        device.to_string() == name || device.id().is_ok_and(|id| id.to_string() == name)
     };
-    let on_samples = move |out: &mut [T], _: &cpal::OutputCallbackInfo| playback.run(out, T::from_sample);
-    device.build_output_stream(config, on_samples, on_error, None)
+    let mut outputs = host.output_devices().map_err(device_error("list"))?;
+    outputs.find(has_name).ok_or_else(|| AudioError::UnknownDevice { name: name.into() })
 }
 
-impl CardOutlet {
-    fn check(&self) -> Result<(), AudioError> {
-        let reason = match self.health.load(Ordering::Acquire) {
-            h if h == Health::Fine as u8 => return Ok(()),
-            h if h == Health::Unavailable as u8 => "it is no longer there",
-            h if h == Health::Invalidated as u8 => "its settings were changed by the system",
-            _ => "it reported a failure",
+/// A device that was found, and how it wants its samples.
+pub(super) struct Card {
+    device: cpal::Device,
+    config: StreamConfig,
+    format: SampleFormat,
+    period_frames: u32,
+    realtime_priority: Option<u8>,
+}
+
+/// A device with a stream, paused at first. Belongs to one thread.
+pub(super) struct OpenCard {
+    stream: cpal::Stream,
+    pulse: Arc<Pulse>,
+    home: Receiver<Playback>,
+    /// What it asks for at a time.
+    period: Duration,
+}
+
+/// A card that did not open, and the reader that it was to have.
+pub(super) type Refusal = (AudioError, Option<Reader>);
+
+impl Card {
+    /// Frames per second.
+    pub(super) fn rate_hz(&self) -> u32 {
+        self.config.sample_rate
+    }
+
+    /// Opens a stream that plays from `reader`.
+    ///
+    /// # Errors
+    /// The device is busy, or wants samples of a kind that we do not have.
+    pub(super) fn open(&self, reader: Reader) -> Result<OpenCard, Refusal> {
+        let (give_back, home) = channel();
+        let pulse = Arc::new(Pulse::default());
+        let playback = Playback::new(reader, self.rate_hz(), self.config.channels);
+        let loan = Loan { playback: Some(playback), home: give_back };
+        let result = quietly(|| match self.format {
+            SampleFormat::F32 => self.build::<f32>(loan, &pulse),
+            SampleFormat::I16 => self.build::<i16>(loan, &pulse),
+            SampleFormat::I32 => self.build::<i32>(loan, &pulse),
+            SampleFormat::U8 => self.build::<u8>(loan, &pulse),
+            SampleFormat::U16 => self.build::<u16>(loan, &pulse),
+            SampleFormat::I24 => self.build::<cpal::I24>(loan, &pulse),
+            SampleFormat::F64 => self.build::<f64>(loan, &pulse),
+            other => {
+                let reason = format!("expected integer or float samples, got {other}");
+                Err(AudioError::Device { operation: "play", reason })
+            }
+        });
+        match result {
+            Ok(stream) => {
+                let period_frames = stream.buffer_size().unwrap_or(self.period_frames);
+                let period = Duration::from_secs_f64(f64::from(period_frames) / f64::from(self.rate_hz()));
+                Ok(OpenCard { stream, pulse, home, period })
+            }
+            Err(error) => Err((error, returned(&home))),
+        }
+    }
+
+    fn build<T: SizedSample + FromSample<f32>>(
+        &self,
+        mut loan: Loan,
+        pulse: &Arc<Pulse>,
+    ) -> Result<cpal::Stream, AudioError> {
+        // Both run on the audio thread: a store or an addition, nothing else but one call for priority.
+        let priority = self.realtime_priority;
+        let beating = pulse.clone();
+        let on_samples = move |out: &mut [T], _: &cpal::OutputCallbackInfo| {
+            if let Some(playback) = &mut loan.playback {
+                playback.run(out, T::from_sample);
+            }
+            beating.beats.fetch_add(1, Ordering::Relaxed);
+            if let Some(priority) = priority
+                && beating.promotion.load(Ordering::Acquire) == Promotion::Due as u8
+            {
+                let is_granted = make_current_thread_realtime(priority);
+                let outcome = if is_granted { Promotion::Granted } else { Promotion::Refused };
+                beating.promotion.store(outcome as u8, Ordering::Release);
+            }
         };
-        Err(AudioError::Lost { reason: reason.into() })
+        let failing = pulse.clone();
+        let on_error = move |error: cpal::Error| {
+            let fault = match error.kind() {
+                ErrorKind::Xrun => {
+                    failing.xruns.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+                // Neither ends the stream.
+                ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => return,
+                ErrorKind::DeviceNotAvailable => Fault::Gone,
+                ErrorKind::StreamInvalidated => Fault::Changed,
+                _ => Fault::Failed,
+            };
+            failing.fault.store(fault as u8, Ordering::Release);
+        };
+        let stream = self.device.build_output_stream(self.config, on_samples, on_error, None);
+        stream.map_err(device_error("open a stream"))
     }
 }
 
-impl Outlet for CardOutlet {
-    fn wait(&self, feed: &Feed, seen: u64, time: Duration) -> Result<(), AudioError> {
-        self.check()?;
-        feed.bell.wait(seen, Some(time));
-        Ok(())
+impl OpenCard {
+    /// How long the device's own buffer sounds after the ring is empty: two periods lie there.
+    pub(super) fn tail(&self) -> Duration {
+        2 * self.period
     }
 
-    fn wait_for_tail(&self) {
-        thread::sleep(self.tail);
+    /// Lets the audio thread ask for priority, once it is known to wait for its turn: `beats` callbacks took `elapsed`.
+    /// ALSA's `null` and `file` plug-ins never wait, and would take a core for themselves.
+    pub(super) fn promote(&self, beats: u64, elapsed: Duration) {
+        // What lies in the device's buffer is asked for at once.
+        let sound = self.period * u32::try_from(beats.saturating_sub(2)).unwrap_or(u32::MAX);
+        if sound <= elapsed + elapsed / 4 {
+            let [none, due] = [Promotion::None as u8, Promotion::Due as u8];
+            let is_first =
+                self.pulse.promotion.compare_exchange(none, due, Ordering::AcqRel, Ordering::Relaxed);
+            if is_first.is_ok() {
+                tracing::debug!("audio thread may ask for real-time priority");
+            }
+        } else {
+            tracing::warn!(?sound, ?elapsed, "the audio device takes samples faster than they sound");
+        }
+    }
+
+    /// Lets the callback run.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub(super) fn play(&self) -> Result<(), AudioError> {
+        self.stream.play().map_err(device_error("start"))
+    }
+
+    /// Keeps the callback from running; not every device can.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub(super) fn pause(&self) -> Result<(), AudioError> {
+        self.stream.pause().map_err(device_error("pause"))
+    }
+
+    /// Why the stream has ended, if it has.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        let fault = self.pulse.fault.load(Ordering::Acquire);
+        FAULTS.iter().find(|(kind, _)| *kind as u8 == fault).map(|(_, reason)| *reason)
+    }
+
+    /// How often the callback has run.
+    pub(super) fn beats(&self) -> u64 {
+        self.pulse.beats.load(Ordering::Relaxed)
+    }
+
+    /// How often the device itself ran dry since this was last asked.
+    pub(super) fn take_xruns(&self) -> u64 {
+        self.pulse.xruns.swap(0, Ordering::Relaxed)
+    }
+
+    /// Ends the stream; the reader comes back with all that was not played. `None` if the system does not let go of it.
+    pub(super) fn close(self) -> Option<Reader> {
+        let Self { stream, home, .. } = self;
+        quietly(|| drop(stream));
+        returned(&home)
     }
 }
+
+fn returned(home: &Receiver<Playback>) -> Option<Reader> {
+    home.recv_timeout(CLOSE_LIMIT).ok().map(Playback::into_reader)
+}
+
+/// What the audio thread has to say.
+#[derive(Default)]
+struct Pulse {
+    /// A [`Fault`], or 0.
+    fault: AtomicU8,
+    beats: AtomicU64,
+    xruns: AtomicU64,
+    /// A [`Promotion`].
+    promotion: AtomicU8,
+}
+
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Promotion {
+    None = 0,
+    Due = 1,
+    Granted = 2,
+    Refused = 3,
+}
+
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Fault {
+    Gone = 1,
+    Changed = 2,
+    Failed = 3,
+}
+
+const FAULTS: [(Fault, &str); 3] = [
+    (Fault::Gone, "it is no longer there"),
+    (Fault::Changed, "its settings were changed by the system"),
+    (Fault::Failed, "it reported a failure"),
+];
+
+/// What the callback has on loan. It goes home when the callback is dropped, on whatever thread and for whatever reason.
+struct Loan {
+    playback: Option<Playback>,
+    home: Sender<Playback>,
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(playback) = self.playback.take() {
+            // Nobody waits for it if the sink is gone too.
+            let _ = self.home.send(playback);
+        }
+    }
+}
+
+#[cfg(test)]
+mod test_host;
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,12 @@ pub enum AudioError {
         /// What the audio system said.
         reason: String,
     },
+    /// No sound card of this name, now. Retrying helps once it is plugged in.
+    #[error("audio device: none is called `{name}`")]
+    UnknownDevice {
+        /// The name asked for.
+        name: String,
+    },
     /// The device is there but cannot be used this way. Retrying helps if it was busy.
     #[error("audio device: cannot {operation}: {reason}")]
     Device {
@@ -81,6 +87,7 @@ impl AudioError {
                 "another program may hold the device; `aplay -l` lists what there is; `-o speech.wav` writes a file"
                     .into()
             }
+            AudioError::UnknownDevice { .. } => "`fastglow devices` lists the names".into(),
             AudioError::Lost { .. } => "check the device's cable or connection, then speak again".into(),
             AudioError::Write { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => "free some space on that disk, then try again".into(),

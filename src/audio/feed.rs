@@ -47,8 +47,16 @@ struct State {
     timeline: Timeline,
     stops: u64,
     is_resting: bool,
-    /// Since when there is no device.
-    lost_at: Option<Instant>,
+    /// Gaps that the ring does not know of.
+    more_underruns: u64,
+    loss: Option<Loss>,
+}
+
+/// There is no device to play on.
+#[derive(Debug, Clone)]
+pub(super) struct Loss {
+    pub(super) since: Instant,
+    pub(super) reason: String,
 }
 
 /// How an attempt to put samples in went.
@@ -85,7 +93,8 @@ impl Feed {
             timeline: Timeline::new(voice_hz, device_hz),
             stops: 0,
             is_resting: true,
-            lost_at: None,
+            more_underruns: 0,
+            loss: None,
         };
         Ok((Self { state: Mutex::new(state), dial, voice_hz, bell: Bell::default() }, reader))
     }
@@ -176,7 +185,7 @@ impl Feed {
             written_samples,
             played_samples: state.timeline.sounded(state.writer.played_samples()),
             buffered_samples: Some(written_samples - state.timeline.next(next)),
-            underruns: state.writer.underruns(),
+            underruns: state.underruns(),
             is_idle: state.is_resting && state.is_drained(),
         }
     }
@@ -194,7 +203,75 @@ impl Feed {
     }
 
     pub(super) fn underruns(&self) -> u64 {
-        lock(&self.state).writer.underruns()
+        lock(&self.state).underruns()
+    }
+
+    /// Whether the audio thread has anything to do.
+    pub(super) fn has_demand(&self) -> bool {
+        let state = lock(&self.state);
+        let may_play = !self.dial.is_paused() && !state.is_drained();
+        may_play || state.writer.has_void_samples()
+    }
+
+    /// Puts into the ring what is converted already, as far as there is room.
+    pub(super) fn top_up(&self) {
+        lock(&self.state).push();
+    }
+
+    /// Gaps that were heard although the ring was not empty.
+    pub(super) fn add_underruns(&self, count: u64) {
+        lock(&self.state).more_underruns += count;
+    }
+
+    /// There is no device, or there is one again.
+    pub(super) fn set_loss(&self, reason: Option<String>) {
+        let mut state = lock(&self.state);
+        let had_loss = state.loss.is_some();
+        state.loss = reason.map(|reason| Loss {
+            since: state.loss.as_ref().map_or_else(Instant::now, |loss| loss.since),
+            reason,
+        });
+        let has_loss = state.loss.is_some();
+        drop(state);
+        if had_loss != has_loss {
+            // A writer that waits must wait for something else now.
+            self.bell.ring();
+        }
+    }
+
+    pub(super) fn loss(&self) -> Option<Loss> {
+        lock(&self.state).loss.clone()
+    }
+
+    /// Another device takes over, at its own rate: what the ring still holds is converted. No audio thread has the reader
+    /// now.
+    ///
+    /// # Errors
+    /// The rates cannot be joined; then nothing has changed.
+    pub(super) fn change_rate(&self, reader: &mut Reader, device_hz: u32) -> Result<(), AudioError> {
+        let mut state = lock(&self.state);
+        if state.device_hz == device_hz {
+            return Ok(());
+        }
+        let mut between = RateConverter::new(state.device_hz, device_hz)?;
+        let converter = RateConverter::new(self.voice_hz, device_hz)?;
+        let next = state.writer.written_samples() - state.writer.unplayed_samples();
+        let voice_start = state.timeline.next(next);
+        let mut left = reader.drain();
+        left.extend_from_slice(&state.converted[state.pushed..]);
+        state.converter.flush(&mut left)?;
+        let mut converted = Vec::new();
+        between.push(&left, &mut converted)?;
+        between.flush(&mut converted)?;
+        let ring_start = state.writer.written_samples();
+        state.timeline.begin(ring_start, voice_start, device_hz);
+        (state.converter, state.converted, state.pushed, state.device_hz) =
+            (converter, converted, 0, device_hz);
+        if state.is_resting {
+            state.writer.rest_after(state.converted.len());
+        }
+        state.push();
+        Ok(())
     }
 }
 
@@ -218,6 +295,10 @@ impl State {
 
     fn duration_of(&self, ring_samples: u64) -> Duration {
         Duration::from_secs_f64(ring_samples as f64 / f64::from(self.device_hz))
+    }
+
+    fn underruns(&self) -> u64 {
+        self.writer.underruns() + self.more_underruns
     }
 
     fn is_drained(&self) -> bool {

@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | the one that computes | [`Sink::write`]: converts the rate, fills the ring | yes |
 //! | any | [`Control`]: stop, pause, volume, what was heard | for one block's conversion |
+//! | `fastglow-audio` | opens the sound card, pauses it when idle, finds it again | yes |
 //! | the device's | [`playback::Playback::run`]: empties the ring, fades gaps | never |
 
 mod bell;
@@ -20,16 +21,22 @@ pub mod convert;
 mod device;
 mod error;
 mod feed;
+#[cfg(feature = "device")]
+mod keeper;
 pub mod null;
 mod pcm;
 pub mod playback;
 mod player;
+#[cfg(feature = "device")]
+mod priority;
 pub mod ring;
 mod sink;
 mod timeline;
 
 pub use clock::Clock;
 pub use control::{Control, Progress};
+#[cfg(feature = "device")]
+pub use device::{DeviceInfo, devices};
 pub use error::AudioError;
 pub use pcm::to_pcm16;
 pub use sink::{Played, SINKS, Sink, SinkConfig, SinkKind, Target, open};

@@ -21,10 +21,13 @@ pub(super) trait Outlet: Send + Sync + 'static {
 
     /// Waits for what was taken from the ring to be heard.
     fn wait_for_tail(&self);
+
+    /// Nobody writes any more.
+    fn close(&self) {}
 }
 
 /// The writing thread's end. Dropping it ends the outlet.
-pub(super) struct Player<O> {
+pub(super) struct Player<O: Outlet> {
     line: Arc<Line<O>>,
 }
 
@@ -61,6 +64,13 @@ impl<O: Outlet> Player<O> {
         }
         feed.bell.ring();
         Ok(())
+    }
+}
+
+impl<O: Outlet> Drop for Player<O> {
+    fn drop(&mut self) {
+        // Handles may keep the outlet itself alive for longer.
+        self.line.outlet.close();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 #[cfg(feature = "device")]
-use super::device;
+use super::keeper;
 use super::{AudioError, Control, null, pcm};
 
 /// An output. One thread writes to it; others may steer it by its [`Control`].
@@ -12,7 +12,8 @@ pub trait Sink: Send {
     /// comes: then what is left of them is dropped.
     ///
     /// # Errors
-    /// The device is gone, the disk full, the pipe closed.
+    /// The device is gone, the disk full, the pipe closed. What a lost device has not played is kept for when it is back;
+    /// [`Control::stop`] drops it.
     fn write(&mut self, samples: &[f32]) -> Result<(), AudioError>;
 
     /// Says that nothing follows for now, so that what was written sounds to its end and silence is no fault.
@@ -64,6 +65,8 @@ pub struct SinkConfig {
     pub period_ms: u32,
     /// How long the device idles before it is paused.
     pub idle_ms: u32,
+    /// Real-time priority to ask for, for the device's thread, 1 to 99; `None` does not ask. A refusal is no error.
+    pub realtime_priority: Option<u8>,
     /// How long a write waits for a device that went away to come back. It is looked for as long as the sink is open.
     pub reconnect_ms: u32,
 }
@@ -78,6 +81,7 @@ impl Default for SinkConfig {
             prefill_ms: 40,
             period_ms: 20,
             idle_ms: 2000,
+            realtime_priority: Some(20),
             reconnect_ms: 30_000,
         }
     }
@@ -96,6 +100,8 @@ pub struct SinkKind {
     pub name: &'static str,
     /// One line for the help.
     pub summary: &'static str,
+    /// Whether it writes to [`SinkConfig::target`].
+    pub writes_target: bool,
     /// Opens one.
     pub open: fn(&SinkConfig) -> Result<Box<dyn Sink>, AudioError>,
 }
@@ -103,12 +109,28 @@ pub struct SinkKind {
 /// All sinks of this build; the device, if there is one, first.
 pub const SINKS: &[SinkKind] = &[
     #[cfg(feature = "device")]
-    SinkKind { name: "device", summary: "the system's default sound output", open: device::open },
-    SinkKind { name: "wav", summary: "a WAV file, or WAV on standard output", open: pcm::open_wav },
-    SinkKind { name: "raw", summary: "16-bit little-endian samples without a header", open: pcm::open_raw },
+    SinkKind {
+        name: "device",
+        summary: "a sound card; the system's default unless one is named",
+        writes_target: false,
+        open: keeper::open,
+    },
+    SinkKind {
+        name: "wav",
+        summary: "a WAV file, or WAV on standard output",
+        writes_target: true,
+        open: pcm::open_wav,
+    },
+    SinkKind {
+        name: "raw",
+        summary: "16-bit little-endian samples without a header",
+        writes_target: true,
+        open: pcm::open_raw,
+    },
     SinkKind {
         name: "null",
         summary: "nothing, but in the time that the sound would take",
+        writes_target: false,
         open: null::open,
     },
 ];

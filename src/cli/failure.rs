@@ -64,9 +64,12 @@ impl Failure {
             Failure::Library(Error::Voice(_)) => Code::Voice,
             Failure::Library(Error::Audio(AudioError::PipeClosed { .. })) => Code::Done,
             Failure::Library(Error::Audio(
-                AudioError::NoDevice { .. } | AudioError::Device { .. } | AudioError::Lost { .. },
+                AudioError::NoDevice { .. }
+                | AudioError::UnknownDevice { .. }
+                | AudioError::Device { .. }
+                | AudioError::Lost { .. }
+                | AudioError::UnknownSink { .. },
             )) => Code::AudioDevice,
-            Failure::Library(Error::Audio(AudioError::UnknownSink { .. })) => Code::AudioDevice,
             Failure::Library(Error::Text(_)) => Code::NothingToSay,
             Failure::Library(Error::SpeakConfig(_)) | Failure::Usage { .. } => Code::Usage,
             Failure::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Code::Done,

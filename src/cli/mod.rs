@@ -2,7 +2,12 @@
 //!
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
+<<<<<<< HEAD
 mod bench;
+=======
+#[cfg(feature = "device")]
+mod devices;
+>>>>>>> audio
 mod environment;
 mod failure;
 mod input;
@@ -53,6 +58,9 @@ enum Command {
     Bench(bench::Arguments),
     /// List, show and verify voices.
     Voices(voices::Arguments),
+    /// List the sound cards.
+    #[cfg(feature = "device")]
+    Devices(devices::Arguments),
     /// Make a voice: corpus, features, training, the voice file, its evaluation.
     #[cfg(feature = "train")]
     Train(train::Arguments),
@@ -68,6 +76,8 @@ pub fn run() -> ExitCode {
         Command::Speak(arguments) => speak::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
+        #[cfg(feature = "device")]
+        Command::Devices(arguments) => devices::run(arguments),
         #[cfg(feature = "train")]
         Command::Train(arguments) => train::run(arguments),
     };
