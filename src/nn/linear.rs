@@ -1,21 +1,37 @@
 //! Matrix products: weights in any precision, linear layers, embeddings.
 
-use candle_core::quantized::QMatMul;
+use std::sync::Arc;
+
+use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{D, Module, Result, Tensor, bail};
 
 use super::ops::{self, Map};
-use super::{Init, Params};
+use super::{Init, Matrix8, Params};
 
 /// A matrix `[outputs, inputs]` in the precision in which the voice stores it.
 #[derive(Clone)]
 pub enum Weight {
     /// f32, contiguous.
     Float(Tensor),
-    /// Q8_0, Q4K and the other block formats.
+    /// Q8_0, laid out for this processor.
+    Blocks(Arc<Matrix8>),
+    /// The other block formats, and any on other devices.
     Quantized(QMatMul),
 }
 
 impl Weight {
+    /// A stored matrix `[outputs, inputs]` of a block format.
+    ///
+    /// # Errors
+    /// It is not a matrix.
+    pub fn quantized(stored: &Arc<QTensor>) -> Result<Self> {
+        let (outputs, inputs) = stored.shape().dims2()?;
+        if stored.dtype() == GgmlDType::Q8_0 && stored.device().is_cpu() {
+            return Ok(Self::Blocks(Arc::new(Matrix8::from_q8_0(&stored.data()?, outputs, inputs)?)));
+        }
+        Ok(Self::Quantized(QMatMul::from_arc(stored.clone())?))
+    }
+
     /// `xs [rows, inputs]` to `[rows, outputs]`.
     ///
     /// # Errors
@@ -24,10 +40,11 @@ impl Weight {
         match self {
             // Two dimensions: candle's product of a transposed view is only wrong for batches of matrices.
             Weight::Float(weight) => xs.matmul(&weight.t()?),
-            // Candle would leave the gradient out without a word.
-            Weight::Quantized(_) if xs.track_op() => {
+            // Neither would pass a gradient on, nor say a word.
+            Weight::Blocks(_) | Weight::Quantized(_) if xs.track_op() => {
                 bail!("a quantised weight passes no gradient on: load it as float to train")
             }
+            Weight::Blocks(matrix) => ops::linear8(xs, matrix, None, None),
             Weight::Quantized(weight) => weight.forward(xs),
         }
     }
@@ -91,8 +108,12 @@ impl Linear {
     }
 
     fn apply(&self, xs: &Tensor, then: Option<Map>) -> Result<Tensor> {
-        if let (Weight::Float(weight), Some(bias)) = (&self.weight, &self.bias) {
-            return ops::linear(xs, weight, bias, then);
+        match (&self.weight, &self.bias) {
+            (Weight::Float(weight), Some(bias)) => return ops::linear(xs, weight, bias, then),
+            (Weight::Blocks(matrix), bias) if !xs.track_op() => {
+                return ops::linear8(xs, matrix, bias.as_ref(), then);
+            }
+            _ => {}
         }
         let mut shape = xs.dims().to_vec();
         let inputs = xs.dim(D::Minus1)?;

@@ -9,6 +9,7 @@
 //! CPU ([`ops`]); on other devices the same function is composed of candle's operations.
 
 mod batch_norm;
+mod block8;
 mod conv;
 mod conv_transpose;
 mod gru;
@@ -19,6 +20,7 @@ mod params;
 pub mod square;
 
 pub use batch_norm::{BatchNorm1d, Statistics};
+pub use block8::Matrix8;
 pub use conv::{Conv1d, Conv1dConfig, DepthwiseConv1d, Padding, fold_weight_norm, tap_major};
 pub use conv_transpose::{ConvTranspose1d, ConvTranspose1dConfig, ConvTransposeState, tap_major_transposed};
 pub use gru::{Gru, GruOutput, Reading};

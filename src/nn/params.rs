@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use candle_core::quantized::{QMatMul, QTensor};
+use candle_core::quantized::QTensor;
 use candle_core::{Device, Result, Shape, Tensor, Var, bail};
 
 use super::Weight;
@@ -226,7 +226,7 @@ impl Params {
         {
             lock(used).insert(path.clone());
             check_shape(&path, tensor.shape(), &Shape::from((outputs, inputs)))?;
-            return Ok(Weight::Quantized(QMatMul::from_arc(tensor.clone())?));
+            return Weight::quantized(tensor);
         }
         Ok(Weight::Float(self.tensor(name, (outputs, inputs), init)?))
     }

@@ -8,6 +8,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Te
 
 use super::map::MapGradient;
 use super::{Map, values, with_values};
+use crate::nn::Matrix8;
 
 /// `xs Wᵀ + bias`, then `then`: `xs [.., inputs]`, `weight [outputs, inputs]`, `bias [outputs]` to `[.., outputs]`.
 ///
@@ -29,6 +30,32 @@ pub fn linear(xs: &Tensor, weight: &Tensor, bias: &Tensor, then: Option<Map>) ->
     shape.pop();
     shape.push(outputs);
     compose(ys, then)?.reshape(shape)
+}
+
+/// `xs Wᵀ`, with `bias [outputs]` added if there is one, then `then`: as [`linear`], for a matrix of 8-bit blocks on the
+/// CPU. Without a gradient.
+///
+/// # Errors
+/// The shapes do not fit, or `xs` is not of f32 on the CPU.
+pub fn linear8(xs: &Tensor, matrix: &Matrix8, bias: Option<&Tensor>, then: Option<Map>) -> Result<Tensor> {
+    let mut shape = xs.dims().to_vec();
+    if shape.pop() != Some(matrix.inputs()) || bias.is_some_and(|bias| bias.dims() != [matrix.outputs()]) {
+        let bias = bias.map(Tensor::dims);
+        bail!(
+            "linear: a matrix [{}, {}] does not fit {:?} and biases {bias:?}",
+            matrix.outputs(),
+            matrix.inputs(),
+            xs.dims()
+        );
+    }
+    shape.push(matrix.outputs());
+    let mut ys = with_values("linear", &xs.contiguous()?, |xs| matrix.product(xs))??;
+    match (bias, then) {
+        (Some(bias), _) => with_values("linear", bias, |bias| finish(&mut ys[..], bias, then))?,
+        (None, Some(map)) => super::map::apply(map, &mut ys[..]),
+        (None, None) => {}
+    }
+    Tensor::from_vec(ys, shape, xs.device())
 }
 
 /// `xs + bias`, then `then`: `xs [.., width]` and `bias [width]` to the shape of `xs`.

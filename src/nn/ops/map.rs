@@ -82,7 +82,7 @@ pub fn map(xs: &Tensor, function: Map) -> Result<Tensor> {
 }
 
 vectorized! {
-    fn apply(map: Map, xs: &mut [f32]) -> () {
+    pub(super) fn apply(map: Map, xs: &mut [f32]) -> () {
         map.apply(xs)
     }
 
@@ -98,7 +98,7 @@ impl CustomOp1 for Map {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let mut ys = values(self.name(), storage, layout)?.to_vec();
-        apply(*self, &mut ys);
+        apply(*self, &mut ys[..]);
         Ok((CpuStorage::F32(ys), layout.shape().clone()))
     }
 

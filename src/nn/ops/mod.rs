@@ -8,9 +8,9 @@
 /// are compiled once, for the plainest processor. Results do not depend on the width: products and sums are not
 /// contracted, and sums are taken in a fixed number of lanes.
 macro_rules! vectorized {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $output:ty $body:block)*) => {$(
+    ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $output:ty $body:block)*) => {$(
         $(#[$meta])*
-        fn $name($($arg: $type),*) -> $output {
+        $vis fn $name($($arg: $type),*) -> $output {
             struct VectorizedCall<Args>(Args);
             impl pulp::NullaryFnOnce for VectorizedCall<($($type,)*)> {
                 type Output = $output;
@@ -42,7 +42,7 @@ pub use depthwise::depthwise;
 pub use gate::gated_tanh;
 pub use gru::gru;
 pub use layer_norm::layer_norm;
-pub use linear::{add_bias, linear};
+pub use linear::{add_bias, linear, linear8};
 pub use map::{Map, map};
 pub(crate) use mask::mix;
 pub use mask::{DropMask, add_dropped, dropped, keep_rows, row_mask};
