@@ -2,12 +2,9 @@
 //!
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
-<<<<<<< HEAD
 mod bench;
-=======
 #[cfg(feature = "device")]
 mod devices;
->>>>>>> audio
 mod environment;
 mod failure;
 mod input;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
-use fastglow::audio::{self, SinkConfig, Target};
+use fastglow::audio::{self, SINKS, SinkConfig, Target};
 use fastglow::engine::{
     Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer,
 };
@@ -27,17 +27,17 @@ pub struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Where the sound goes without --output: `device`, or `null` to hear nothing in real time.
-    #[arg(long, value_name = "NAME", conflicts_with = "output")]
-    sink: Option<String>,
-
-    /// A sound output by its name, as `fastglow devices` lists them.
-    #[arg(long, value_name = "NAME", conflicts_with = "output")]
-    device: Option<String>,
-
     /// With --output: 16-bit little-endian samples without a header.
     #[arg(long, requires = "output")]
     raw: bool,
+
+    /// Where the sound goes: device, wav, raw or null (silent, in real time). Default: device, or wav with --output.
+    #[arg(long, value_name = "NAME", conflicts_with = "raw")]
+    sink: Option<String>,
+
+    /// The sound card: a name from `fastglow devices`. Default: the system's.
+    #[arg(long, value_name = "NAME", conflicts_with = "output")]
+    device: Option<String>,
 
     /// The voice: a name from `fastglow voices list`, or a .gguf file.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_VOICE)]
@@ -101,11 +101,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
     let engine = Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;
     let watcher = Arc::new(Mutex::new(Watcher::new(arguments, &synthesizer)));
-    let pacing = match &arguments.output {
-        Some(path) if path.as_os_str() != "-" => Pacing::Unhurried,
-        _ if input.is_whole() => Pacing::Unhurried,
-        _ => Pacing::Live,
-    };
+    let is_file = matches!(output(arguments), (_, Target::File(_)));
+    let pacing = if is_file || input.is_whole() { Pacing::Unhurried } else { Pacing::Live };
     let listener = {
         let watcher = watcher.clone();
         Box::new(move |_, event: Event<'_>| {
@@ -139,9 +136,25 @@ fn speak_config(arguments: &Arguments) -> SpeakConfig {
     }
 }
 
+/// The sink's name, and where it writes if it does.
+fn output(arguments: &Arguments) -> (&str, Target) {
+    let name = match (&arguments.sink, &arguments.output) {
+        (Some(name), _) => name,
+        (None, None) => "device",
+        (None, Some(_)) if arguments.raw => "raw",
+        (None, Some(_)) => "wav",
+    };
+    let target = match &arguments.output {
+        Some(path) if path.as_os_str() != "-" => Target::File(path.clone()),
+        _ => Target::Stdout,
+    };
+    (name, target)
+}
+
 fn check_output(arguments: &Arguments) -> Result<(), Failure> {
-    let to_stdout = arguments.output.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if to_stdout && io::stdout().is_terminal() {
+    let (name, target) = output(arguments);
+    let writes = SINKS.iter().any(|kind| kind.name == name && kind.writes_target);
+    if writes && target == Target::Stdout && io::stdout().is_terminal() {
         return Err(Failure::Usage {
             message: "sound on standard output: expected a pipe or a file, got a terminal".into(),
             hint: "`fastglow speak -o - … | aplay`, or name a file: `-o speech.wav`".into(),
@@ -151,14 +164,8 @@ fn check_output(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn open_sink(arguments: &Arguments, synthesizer: &Synthesizer) -> OpenSink {
-    let (name, target) = match &arguments.output {
-        None => (arguments.sink.clone().unwrap_or_else(|| "device".into()), Target::Stdout),
-        Some(path) => {
-            let is_stdout = path.as_os_str() == "-";
-            let target = if is_stdout { Target::Stdout } else { Target::File(path.clone()) };
-            (if arguments.raw { "raw" } else { "wav" }.into(), target)
-        }
-    };
+    let (name, target) = output(arguments);
+    let name = name.to_owned();
     let config = SinkConfig {
         device: arguments.device.clone(),
         ..SinkConfig::new(synthesizer.sample_rate_hz(), target)

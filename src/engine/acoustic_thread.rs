@@ -32,7 +32,7 @@ pub(super) enum Message {
     /// Nothing more is made until more text comes.
     AwaitText,
     /// The text has ended, or the models have failed.
-    End { result: Result<()>, computing: Duration },
+    End(Result<()>),
 }
 
 pub(super) struct Begin {
@@ -60,12 +60,11 @@ pub(super) fn run(
         }
         let maker = PhraseMaker::new(models.clone());
         let chunker = Chunker::new(ChunkerConfig::default());
-        let mut work = Work { shared, state, config, maker, chunker, out, computing: Duration::ZERO };
+        let mut work = Work { shared, state, config, maker, chunker, out };
         let Ok(result) = work.speak(&pieces) else { return };
-        let end = Message::End { result, computing: work.computing };
         // Whoever pushes learns that nobody reads.
         drop(pieces);
-        if out.send(end).is_err() {
+        if out.send(Message::End(result)).is_err() {
             return;
         }
     }
@@ -78,7 +77,6 @@ struct Work<'a> {
     maker: PhraseMaker,
     chunker: Chunker,
     out: &'a SyncSender<Message>,
-    computing: Duration,
 }
 
 impl Work<'_> {
@@ -95,11 +93,10 @@ impl Work<'_> {
             }
             let silent_ms = last_text.elapsed().as_millis().min(u128::from(u32::MAX)) as u32;
             let pace = self.state.pace(made_samples, silent_ms, self.shared.played_samples());
-            let clock = Instant::now();
-            let chunk = self.chunker.next_chunk(pace);
-            if let Some(chunk) = chunk {
+            let state = self.state.clone();
+            if let Some(chunk) = state.busy.during(|| self.chunker.next_chunk(pace)) {
                 is_waiting = false;
-                let phrases = match self.make(&chunk, clock) {
+                let phrases = match state.busy.during(|| self.make(&chunk)) {
                     Ok(phrases) => phrases,
                     Err(error) => return Ok(Err(error)),
                 };
@@ -112,7 +109,6 @@ impl Work<'_> {
                 }
                 continue;
             }
-            self.computing += clock.elapsed();
             if self.chunker.is_done() {
                 break;
             }
@@ -132,12 +128,11 @@ impl Work<'_> {
         Ok(Ok(()))
     }
 
-    fn make(&mut self, chunk: &Chunk, clock: Instant) -> Result<Vec<Phrase>> {
-        self.state.first_chunk.get_or_init(|| clock);
+    fn make(&mut self, chunk: &Chunk) -> Result<Vec<Phrase>> {
+        self.state.first_chunk.get_or_init(Instant::now);
         self.state.apply_controls(&mut self.config);
         let mut phrases = Vec::new();
         self.maker.make(chunk, &self.config, &mut |phrase| phrases.push(phrase))?;
-        self.computing += clock.elapsed();
         Ok(phrases)
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::parallel::Shared;
+use super::stats::BusyClock;
 use super::{SpeakConfig, Stats, WordMark};
 use crate::Result;
 use crate::text::Pace;
@@ -70,6 +71,8 @@ pub(super) struct JobState {
     pub first_text: OnceLock<Instant>,
     /// When the first words of it were certain enough to speak.
     pub first_chunk: OnceLock<Instant>,
+    /// How long the threads have computed.
+    pub busy: BusyClock,
     /// Where the job begins among all samples that the sink was given.
     sink_start_samples: OnceLock<u64>,
 }
@@ -87,6 +90,7 @@ impl JobState {
             first_handed: OnceLock::new(),
             first_text: OnceLock::new(),
             first_chunk: OnceLock::new(),
+            busy: BusyClock::default(),
             sink_start_samples: OnceLock::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! What an utterance cost.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ pub struct Stats {
     pub first_audio_ms: Option<f64>,
     /// Duration of the speech.
     pub audio_s: f64,
-    /// Time spent computing it; waiting for the callback is not counted.
+    /// Time in which it was being computed, on one thread or on several at once; waiting is not counted.
     pub synth_s: f64,
     /// The real-time factor: `synth_s / audio_s`; `None` without speech.
     pub rtf: Option<f64>,
@@ -23,35 +24,72 @@ pub struct Stats {
     pub voice: String,
 }
 
+/// Measures how long at least one thread was at work.
+#[derive(Debug, Default)]
+pub(super) struct BusyClock(Mutex<Busy>);
+
+#[derive(Debug, Default)]
+struct Busy {
+    workers: u32,
+    since: Option<Instant>,
+    total: Duration,
+}
+
+impl BusyClock {
+    fn state(&self) -> MutexGuard<'_, Busy> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts while `work` is done.
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        {
+            let mut busy = self.state();
+            busy.workers += 1;
+            busy.since.get_or_insert_with(Instant::now);
+        }
+        let made = work();
+        let mut busy = self.state();
+        busy.workers -= 1;
+        if busy.workers == 0
+            && let Some(since) = busy.since.take()
+        {
+            busy.total += since.elapsed();
+        }
+        made
+    }
+
+    pub fn total(&self) -> Duration {
+        let busy = self.state();
+        busy.total + busy.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
 /// Collects the figures.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    pub(super) started: Option<Instant>,
+    pub started: Option<Instant>,
     first_audio: Option<Duration>,
-    pub(super) computing: Duration,
-    pub(super) samples: u64,
-    pub(super) phrases: u64,
+    pub samples: u64,
+    pub phrases: u64,
 }
 
 impl Meter {
     /// Text has come.
-    pub(super) fn start(&mut self) -> Instant {
-        let now = Instant::now();
-        self.started.get_or_insert(now);
-        now
+    pub fn start(&mut self) {
+        self.started.get_or_insert_with(Instant::now);
     }
 
     /// Samples are ready to be handed out.
-    pub(super) fn add_samples(&mut self, count: usize) {
+    pub fn add_samples(&mut self, count: usize) {
         self.samples += count as u64;
         if let (None, Some(started), 1..) = (self.first_audio, self.started, count) {
             self.first_audio = Some(started.elapsed());
         }
     }
 
-    pub(super) fn stats(&self, voice: &str, sample_rate_hz: u32) -> Stats {
+    pub fn stats(&self, computing: Duration, voice: &str, sample_rate_hz: u32) -> Stats {
         let audio_s = self.samples as f64 / f64::from(sample_rate_hz);
-        let synth_s = self.computing.as_secs_f64();
+        let synth_s = computing.as_secs_f64();
         Stats {
             first_audio_ms: self.first_audio.map(|d| d.as_secs_f64() * 1e3),
             audio_s,
@@ -78,17 +116,33 @@ mod tests {
     #[test]
     fn first_audio_is_the_first_and_silence_has_no_factor() {
         let mut meter = Meter::default();
-        assert_eq!(meter.stats("v", 100).rtf, None);
+        let computing = Duration::from_millis(250);
+        assert_eq!(meter.stats(computing, "v", 100).rtf, None);
         meter.start();
         meter.add_samples(0);
-        assert_eq!(meter.stats("v", 100).first_audio_ms, None);
+        assert_eq!(meter.stats(computing, "v", 100).first_audio_ms, None);
         meter.add_samples(50);
-        let first = meter.stats("v", 100).first_audio_ms;
+        let first = meter.stats(computing, "v", 100).first_audio_ms;
         assert!(first.is_some());
         meter.add_samples(50);
-        meter.computing = Duration::from_millis(250);
-        let stats = meter.stats("v", 100);
+        let stats = meter.stats(computing, "v", 100);
         assert_eq!((stats.first_audio_ms, stats.audio_s, stats.rtf), (first, 1.0, Some(0.25)));
+    }
+
+    #[test]
+    fn two_at_work_are_busy_once() {
+        let clock = BusyClock::default();
+        let start = Instant::now();
+        let inner = clock.during(|| {
+            clock.during(|| std::thread::sleep(Duration::from_millis(20)));
+            // Not over: the outer work goes on.
+            clock.total()
+        });
+        let whole = start.elapsed();
+        assert!(inner >= Duration::from_millis(20) && clock.total() >= inner && clock.total() <= whole);
+        let total = clock.total();
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(clock.total(), total, "nobody works");
     }
 
     #[cfg(target_os = "linux")]

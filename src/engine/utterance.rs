@@ -2,11 +2,10 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::event::{Event, Listener, tell_omissions};
 use super::phrase::PhraseMaker;
-use super::stats::Meter;
+use super::stats::{BusyClock, Meter};
 use super::windows::Windows;
 use super::{Models, Phrase, SpeakConfig, Stats};
 use crate::Result;
@@ -23,6 +22,7 @@ pub struct Utterance {
     windows: Windows,
     is_stopped: bool,
     meter: Meter,
+    busy: BusyClock,
     voice: String,
     sample_rate_hz: u32,
 }
@@ -36,6 +36,7 @@ impl Utterance {
             windows: Windows::new(models, &config)?,
             is_stopped: false,
             meter: Meter::default(),
+            busy: BusyClock::default(),
             voice: models.meta.name.clone(),
             sample_rate_hz: models.meta.sample_rate_hz,
             config,
@@ -72,9 +73,8 @@ impl Utterance {
         if self.is_stopped {
             return Ok(());
         }
-        let clock = Instant::now();
-        let samples = self.windows.flush()?;
-        self.hand_out(&samples, clock, listener);
+        let samples = self.busy.during(|| self.windows.flush())?;
+        self.hand_out(&samples, listener);
         Ok(())
     }
 
@@ -85,14 +85,13 @@ impl Utterance {
 
     fn speak(&mut self, listener: &mut Listener<'_>) -> Result<()> {
         while !self.is_stopped {
-            let clock = Instant::now();
-            let Some(chunk) = self.chunker.next_chunk(self.pace) else {
-                self.meter.computing += clock.elapsed();
-                return Ok(());
-            };
             let mut phrases = Vec::new();
-            self.maker.make(&chunk, &self.config, &mut |phrase| phrases.push(phrase))?;
-            self.meter.computing += clock.elapsed();
+            let chunk = self.busy.during(|| -> Result<_> {
+                let Some(chunk) = self.chunker.next_chunk(self.pace) else { return Ok(None) };
+                self.maker.make(&chunk, &self.config, &mut |phrase| phrases.push(phrase))?;
+                Ok(Some(chunk))
+            })?;
+            let Some(chunk) = chunk else { return Ok(()) };
             self.stop_on(tell_omissions(&chunk, listener));
             for phrase in &phrases {
                 self.speak_phrase(phrase, listener)?;
@@ -105,21 +104,17 @@ impl Utterance {
         if self.is_stopped {
             return Ok(());
         }
-        let clock = Instant::now();
         self.meter.phrases += 1;
-        self.windows.push(phrase)?;
-        self.meter.computing += clock.elapsed();
+        self.busy.during(|| self.windows.push(phrase))?;
         self.stop_on(phrase.tell(listener));
         while !self.is_stopped {
-            let clock = Instant::now();
-            let Some(samples) = self.windows.step()? else { break };
-            self.hand_out(&samples, clock, listener);
+            let Some(samples) = self.busy.during(|| self.windows.step())? else { break };
+            self.hand_out(&samples, listener);
         }
         Ok(())
     }
 
-    fn hand_out(&mut self, samples: &[f32], clock: Instant, listener: &mut Listener<'_>) {
-        self.meter.computing += clock.elapsed();
+    fn hand_out(&mut self, samples: &[f32], listener: &mut Listener<'_>) {
         self.meter.add_samples(samples.len());
         if !samples.is_empty() {
             self.stop_on(listener(Event::Samples(samples)));
@@ -132,6 +127,6 @@ impl Utterance {
 
     /// What it has cost so far.
     pub fn stats(&self) -> Stats {
-        self.meter.stats(&self.voice, self.sample_rate_hz)
+        self.meter.stats(self.busy.total(), &self.voice, self.sample_rate_hz)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::acoustic_thread::{Begin, Message};
 use super::event::tell_omissions;
@@ -53,9 +53,9 @@ pub(super) fn run(
             Message::Begin(begin) => speaking = Some(Speaking::new(&thread, *begin)),
             other => {
                 let Some(current) = &mut speaking else { continue };
-                if let Message::End { result, computing } = other {
+                if let Message::End(result) = other {
                     if let Some(finished) = speaking.take() {
-                        finished.end(result, computing, &mut sink);
+                        finished.end(result, &mut sink);
                     }
                 } else {
                     current.take(other, &mut sink);
@@ -122,7 +122,7 @@ impl<'a> Speaking<'a> {
                 stop_on(&self.state, flow);
                 Ok(())
             }
-            Message::Begin(_) | Message::End { .. } => Ok(()),
+            Message::Begin(_) | Message::End(_) => Ok(()),
         };
         if let Err(error) = result {
             self.windows = Err(error);
@@ -134,18 +134,14 @@ impl<'a> Speaking<'a> {
     fn speak(&mut self, phrase: &Phrase, sink: &mut Output) -> Result<()> {
         self.meter.started = self.state.first_text.get().copied();
         self.meter.phrases += 1;
-        let clock = Instant::now();
         let Ok(windows) = &mut self.windows else { return Ok(()) };
-        windows.push(phrase)?;
-        self.meter.computing += clock.elapsed();
+        self.state.busy.during(|| windows.push(phrase))?;
         let id = self.state.id;
         stop_on(&self.state, phrase.tell(&mut |event| (self.listener)(id, event)));
         self.unheard.extend(phrase.word_marks());
         while !self.is_cancelled() {
-            let clock = Instant::now();
             let Ok(windows) = &mut self.windows else { return Ok(()) };
-            let Some(samples) = windows.step()? else { break };
-            self.meter.computing += clock.elapsed();
+            let Some(samples) = self.state.busy.during(|| windows.step())? else { break };
             self.hand_out(&samples, sink)?;
         }
         Ok(())
@@ -195,8 +191,7 @@ impl<'a> Speaking<'a> {
     }
 
     /// The last samples, and the report once all has been heard.
-    fn end(mut self, result: Result<()>, computing: Duration, sink: &mut Output) {
-        self.meter.computing += computing;
+    fn end(mut self, result: Result<()>, sink: &mut Output) {
         let result = match std::mem::replace(&mut self.windows, Err(super::JobError::Ended.into())) {
             Err(error) => Err(error),
             Ok(windows) => result.and_then(|()| self.finish(windows, sink)),
@@ -205,7 +200,7 @@ impl<'a> Speaking<'a> {
             self.hear();
             let meta = &self.thread.models.meta;
             Report {
-                stats: self.meter.stats(&meta.name, meta.sample_rate_hz),
+                stats: self.meter.stats(self.state.busy.total(), &meta.name, meta.sample_rate_hz),
                 first_chunk_ms: self.state.first_chunk_ms(),
                 is_cancelled: self.is_cancelled(),
                 last_word: self.last_word.clone(),
@@ -223,9 +218,7 @@ impl<'a> Speaking<'a> {
         if self.is_cancelled() {
             return Ok(());
         }
-        let clock = Instant::now();
-        let samples = windows.flush()?;
-        self.meter.computing += clock.elapsed();
+        let samples = self.state.busy.during(|| windows.flush())?;
         self.hand_out(&samples, sink)?;
         let Some(sink) = sink.as_deref_mut() else { return Ok(()) };
         sink.rest()?;
