@@ -1,6 +1,7 @@
 //! The integration tests, one topic a file.
 
 mod acoustic;
+mod chunker;
 #[cfg(feature = "cli")]
 mod cli;
 mod engine;
