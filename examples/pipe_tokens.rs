@@ -15,7 +15,8 @@ use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let text = arguments.next().unwrap_or_else(|| "Welcome back. Your table is ready, please follow me.".into());
+    let text =
+        arguments.next().unwrap_or_else(|| "Welcome back. Your table is ready, please follow me.".into());
     let tokens_per_second: f64 = arguments.next().map_or(Ok(20.0), |number| number.parse())?;
 
     let voice = SearchPath::from_environment().find(DEFAULT_VOICE)?;

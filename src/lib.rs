@@ -59,6 +59,9 @@ pub mod audio;
 
 pub mod engine;
 
+#[cfg(feature = "daemon")]
+pub mod daemon;
+
 #[cfg(feature = "plot")]
 pub mod plot;
 

@@ -9,8 +9,6 @@ use super::failure::Failure;
 /// # Errors
 /// The system does not let the program listen to signals.
 pub fn on_interrupt(stopper: Stopper) -> Result<(), Failure> {
-    ctrlc::set_handler(move || stopper.stop()).map_err(|error| Failure::Io {
-        what: "signals",
-        source: std::io::Error::other(error),
-    })
+    ctrlc::set_handler(move || stopper.stop())
+        .map_err(|error| Failure::Io { what: "signals", source: std::io::Error::other(error) })
 }

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
 use fastglow::audio::{self, SINKS, SinkConfig, Target};
-use fastglow::engine::{
-    Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer,
-};
+use fastglow::engine::{Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer};
 use fastglow::text::{TextError, UnspokenKind, normalise};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 
@@ -99,7 +97,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => TextInput::read(io::stdin()),
     };
     let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
-    let engine = Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;
+    let engine =
+        Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;
     let watcher = Arc::new(Mutex::new(Watcher::new(arguments, &synthesizer)));
     let is_file = matches!(output(arguments), (_, Target::File(_)));
     let pacing = if is_file || input.is_whole() { Pacing::Unhurried } else { Pacing::Live };
@@ -121,7 +120,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(input) = input {
         input.result()?;
     }
-    let watcher = Arc::into_inner(watcher).map(|watcher| watcher.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let watcher =
+        Arc::into_inner(watcher).map(|watcher| watcher.into_inner().unwrap_or_else(PoisonError::into_inner));
     finish(arguments, engine, watcher, &report)
 }
 

@@ -46,12 +46,7 @@ pub(super) struct Begin {
 struct Gone;
 
 /// Works until no handle can begin a job any more.
-pub(super) fn run(
-    models: &Arc<Models>,
-    shared: &Shared,
-    jobs: &Receiver<NewJob>,
-    out: &SyncSender<Message>,
-) {
+pub(super) fn run(models: &Arc<Models>, shared: &Shared, jobs: &Receiver<NewJob>, out: &SyncSender<Message>) {
     for job in jobs {
         let NewJob { state, config, pieces, listener, done } = job;
         let begin = Begin { state: state.clone(), config: config.clone(), listener, done };

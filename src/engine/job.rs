@@ -130,9 +130,10 @@ impl JobState {
         let handed = self.handed_samples.load(Ordering::Acquire);
         let heard = match sink_played_samples {
             Some(played) => self.sink_start_samples.get().map_or(0, |start| played.saturating_sub(*start)),
-            None => self.first_handed.get().map_or(0, |first| {
-                (first.elapsed().as_secs_f64() * f64::from(self.sample_rate_hz)) as u64
-            }),
+            None => self
+                .first_handed
+                .get()
+                .map_or(0, |first| (first.elapsed().as_secs_f64() * f64::from(self.sample_rate_hz)) as u64),
         };
         heard.min(handed)
     }

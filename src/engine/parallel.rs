@@ -114,8 +114,7 @@ impl Engine {
         // One phrase waits while another is spoken; a third would be chunked earlier than it need be.
         let (phrases, messages) = mpsc::sync_channel(1);
         let (opened, is_open) = mpsc::sync_channel(1);
-        let thread =
-            VocoderThread { models: synthesizer.models.clone(), shared: shared.clone(), messages };
+        let thread = VocoderThread { models: synthesizer.models.clone(), shared: shared.clone(), messages };
         let vocoder = spawn("fastglow-vocoder", move || vocoder_thread::run(thread, sink, opened))?;
         let models = synthesizer.models.clone();
         let acoustic_shared = shared.clone();

@@ -283,6 +283,9 @@ mod tests {
             source: SourceFrame { log_f0: 5.0 + value, voicing: value },
         };
         let mixed = frame(0.0).blended(&frame(1.0), 0.25);
-        assert_eq!(mixed, Frame { mel: vec![0.25, -0.25], source: SourceFrame { log_f0: 5.25, voicing: 0.25 } });
+        assert_eq!(
+            mixed,
+            Frame { mel: vec![0.25, -0.25], source: SourceFrame { log_f0: 5.25, voicing: 0.25 } }
+        );
     }
 }

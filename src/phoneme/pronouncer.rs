@@ -152,8 +152,7 @@ impl Pronouncer {
         counts.push(builder.counts());
         let (from, to) = (part.before.len(), part.before.len() + part.text.len());
         let seq = if part.is_open { builder.finish_open() } else { builder.finish() };
-        let seq =
-            seq.ok_or_else(|| TextError::NothingToSay { found: "words without letters".into() })?;
+        let seq = seq.ok_or_else(|| TextError::NothingToSay { found: "words without letters".into() })?;
         // The start mark belongs to whatever comes first, the final pause to whatever comes last.
         let first_phone = if from == 0 { 0 } else { counts[from].0 };
         let end_phone = if to + 1 == counts.len() { seq.phones.len() } else { counts[to].0 };

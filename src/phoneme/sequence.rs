@@ -129,7 +129,11 @@ mod tests {
         let seq = builder.finish_open().unwrap();
         assert_eq!(seq.to_string(), "^ G OW1 ? T UW1");
         let phrases: Vec<_> = seq.phones.iter().map(|phone| phone.phrase_position).collect();
-        assert_eq!(phrases, [8, 8, 8, 8, 3, 3], "0 words from a question's end; 3 or more from a statement's");
+        assert_eq!(
+            phrases,
+            [8, 8, 8, 8, 3, 3],
+            "0 words from a question's end; 3 or more from a statement's"
+        );
         assert_eq!(SequenceBuilder::default().finish_open(), None);
     }
 

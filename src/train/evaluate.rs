@@ -89,7 +89,8 @@ impl Analysis {
         let rates =
             ExcitationConfig { sample_rate_hz: config.sample_rate_hz, hop_samples: config.hop_samples };
         let excitation = Excitation::new(rates).forward(&source);
-        let input = PhraseInput { features: &features, excitation: Some(&excitation), context: Context::default() };
+        let input =
+            PhraseInput { features: &features, excitation: Some(&excitation), context: Context::default() };
         Ok(vocoder.infer(&input, noise)?)
     }
 }

@@ -154,7 +154,8 @@ impl WaveGlow {
         let frames = features.dim(1)?.saturating_sub(context.before_frames + context.after_frames);
         let per_frame = self.config.groups_per_frame();
         let vectors = self.conditioner.frames(features)?;
-        let vectors = vectors.narrow(1, context.before_frames * per_frame, frames * per_frame)?.contiguous()?;
+        let vectors =
+            vectors.narrow(1, context.before_frames * per_frame, frames * per_frame)?.contiguous()?;
         self.conditioner.density(vectors, pair.as_ref())
     }
 

@@ -111,8 +111,11 @@ fn a_published_checkpoint_gives_the_published_likelihood() {
     let model = model(&folder);
     let vectors = model.analyse(&arrays.get("fwd_audio")).unwrap();
     // The mel is longer than the audio; the published code cuts it.
-    let conditioned =
-        model.condition(&arrays.rows("fwd_mel"), None, Context::default()).unwrap().narrow(0, vectors.dim(1).unwrap()).unwrap();
+    let conditioned = model
+        .condition(&arrays.rows("fwd_mel"), None, Context::default())
+        .unwrap()
+        .narrow(0, vectors.dim(1).unwrap())
+        .unwrap();
     let likelihood = model.likelihood(&vectors, &conditioned).unwrap();
     let sums = |parts: &[Tensor]| parts.iter().map(|t| t.to_scalar::<f32>().unwrap()).collect::<Vec<_>>();
     assert_close(

@@ -185,7 +185,11 @@ fn summarise(runs: &[Run], arguments: &Arguments) -> Option<Figures> {
 
 /// The most memory used so far, after an unpunctuated text of this length.
 fn rss_after(synthesizer: &Synthesizer, characters: usize) -> Result<Option<u64>, Failure> {
-    let text: String = "please wait behind the yellow line until the doors are open ".chars().cycle().take(characters).collect();
+    let text: String = "please wait behind the yellow line until the doors are open "
+        .chars()
+        .cycle()
+        .take(characters)
+        .collect();
     let mut utterance = synthesizer.utterance(SpeakConfig::default())?;
     let mut ignore = |_: Event<'_>| ControlFlow::Continue(());
     utterance.push(&text, &mut ignore)?;
@@ -198,11 +202,16 @@ fn print(figures: &Figures, is_json: bool) -> Result<(), Failure> {
         return print_json(figures);
     }
     let Figures { replies, tokens_per_second, audio_s, voice, .. } = figures;
-    println!("{replies} replies at {tokens_per_second} tokens a second, {audio_s:.0} s of speech, voice {voice}");
+    println!(
+        "{replies} replies at {tokens_per_second} tokens a second, {audio_s:.0} s of speech, voice {voice}"
+    );
     println!("first token to speech, ms   {}", figures.first_token_to_speech_ms);
     println!("  waiting for text, ms      {}", figures.waiting_for_text_ms);
     println!("  computing, ms             {}", figures.computing_ms);
-    println!("core-hour ratio             {}", or_unknown(figures.core_hour_ratio.map(|r| format!("{r:.4}"))));
+    println!(
+        "core-hour ratio             {}",
+        or_unknown(figures.core_hour_ratio.map(|r| format!("{r:.4}")))
+    );
     println!("real-time factor            {:.4}", figures.real_time_factor);
     println!("underruns                   {}", figures.underruns);
     let megabytes = |kb: Option<u64>| or_unknown(kb.map(|kb| format!("{:.1} MB", kb as f64 / 1024.0)));

@@ -73,7 +73,8 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let count = values.len();
         // The smallest value that at least this share of all does not exceed.
-        let at = |share: f64| values.get(((share * count as f64).ceil() as usize).clamp(1, count) - 1).copied();
+        let at =
+            |share: f64| values.get(((share * count as f64).ceil() as usize).clamp(1, count) - 1).copied();
         let mean = values.iter().sum::<f64>() / count as f64;
         (count > 0).then_some(())?;
         Some(Self { mean, p50: at(0.5)?, p95: at(0.95)?, max: at(1.0)? })

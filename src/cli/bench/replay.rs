@@ -58,10 +58,7 @@ mod tests {
     fn words_bring_their_space_and_nothing_is_lost() {
         let text = "Take the escalator to floor 12, please.";
         let cut = tokens(text);
-        assert_eq!(
-            cut,
-            ["Take", " the", " escala", "tor", " to", " floor", " 1", "2", ",", " please", "."]
-        );
+        assert_eq!(cut, ["Take", " the", " escala", "tor", " to", " floor", " 1", "2", ",", " please", "."]);
         assert_eq!(cut.concat(), text);
         assert_eq!(tokens("  \n é1").concat(), "  \n é1");
         assert!(tokens("").is_empty());

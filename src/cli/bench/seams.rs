@@ -157,7 +157,10 @@ fn print(figures: &Figures, is_json: bool) -> Result<(), Failure> {
         return print_json(figures);
     }
     let show = |spread: Option<Spread>| spread.map_or("none".into(), |spread| spread.to_string());
-    println!("{} seams, {:.1} words a chunk, voice {}", figures.seams, figures.words_per_chunk, figures.voice);
+    println!(
+        "{} seams, {:.1} words a chunk, voice {}",
+        figures.seams, figures.words_per_chunk, figures.voice
+    );
     println!("pitch jump, cents, at the seams   {}", show(figures.pitch_jump_cents_cut));
     println!("                   spoken whole   {}", show(figures.pitch_jump_cents_uncut));
     println!("level jump, dB,    at the seams   {}", show(figures.level_jump_db_cut));

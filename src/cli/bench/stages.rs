@@ -71,10 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The median time of so many runs, and what the last one made.
-fn median<T>(
-    runs: u32,
-    mut work: impl FnMut() -> fastglow::Result<T>,
-) -> fastglow::Result<(Duration, T)> {
+fn median<T>(runs: u32, mut work: impl FnMut() -> fastglow::Result<T>) -> fastglow::Result<(Duration, T)> {
     let mut times = Vec::with_capacity(runs as usize);
     // The first run also warms the caches; it does not count.
     let mut made = work()?;

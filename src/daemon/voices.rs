@@ -1,0 +1,94 @@
+//! The voices that the daemon has at hand, by name.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use crate::engine::Synthesizer;
+use crate::voice::{SearchPath, VoiceError};
+use crate::{Error, Result};
+
+/// Loads voices when they are first asked for, and again when they have changed.
+#[derive(Default)]
+pub struct Voices {
+    search: SearchPath,
+    default_name: String,
+    most_loaded: usize,
+    loaded: Mutex<BTreeMap<String, Synthesizer>>,
+}
+
+/// What clients are told of a voice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VoiceCard {
+    /// The name to ask for.
+    pub name: String,
+    /// Whether it speaks when none is named.
+    pub is_default: bool,
+    /// Whether it is loaded.
+    pub is_loaded: bool,
+}
+
+impl Voices {
+    /// Voices of these folders; at most so many are kept in memory, at least 1.
+    pub fn new(search: SearchPath, default_name: impl Into<String>, most_loaded: usize) -> Self {
+        let loaded = Mutex::default();
+        Self { search, default_name: default_name.into(), most_loaded: most_loaded.max(1), loaded }
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, BTreeMap<String, Synthesizer>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The voice of this name, or the default one. Loads it at the first time, which takes a tenth of a second: not for
+    /// an async thread. A client's path never reaches the file system: only names that [`Voices::cards`] lists are found.
+    ///
+    /// # Errors
+    /// There is no such voice, or its file is damaged.
+    pub fn get(&self, name: Option<&str>) -> Result<Synthesizer> {
+        let name = name.unwrap_or(&self.default_name);
+        if let Some(voice) = self.loaded().get(name) {
+            return Ok(voice.clone());
+        }
+        let found = self.search.list().into_iter().find(|found| found.name == name);
+        let Some(found) = found else {
+            return Err(VoiceError::NotFound { name: name.into(), searched: Vec::new() }.into());
+        };
+        let voice = Synthesizer::load(&found.source)?;
+        let mut loaded = self.loaded();
+        while loaded.len() >= self.most_loaded {
+            // Whoever speaks with it keeps it until the end.
+            let Some(other) = loaded.keys().find(|other| **other != self.default_name).cloned() else {
+                break;
+            };
+            loaded.remove(&other);
+        }
+        loaded.insert(name.to_owned(), voice.clone());
+        Ok(voice)
+    }
+
+    /// All voices there are.
+    pub fn cards(&self) -> Vec<VoiceCard> {
+        let loaded = self.loaded();
+        let card = |found: crate::voice::Found| VoiceCard {
+            is_default: found.name == self.default_name,
+            is_loaded: loaded.contains_key(&found.name),
+            name: found.name,
+        };
+        self.search.list().into_iter().map(card).collect()
+    }
+
+    /// Loads again what is loaded, for the speech that begins from now on. A voice that cannot be loaded stays as it was,
+    /// and is told with the reason.
+    pub fn reload(&self) -> Vec<(String, Error)> {
+        let names: Vec<String> = self.loaded().keys().cloned().collect();
+        let mut failed = Vec::new();
+        for name in names {
+            match self.search.find(&name).map_err(Error::from).and_then(|source| Synthesizer::load(&source)) {
+                Ok(voice) => drop(self.loaded().insert(name, voice)),
+                Err(error) => failed.push((name, error)),
+            }
+        }
+        failed
+    }
+}
