@@ -46,7 +46,8 @@ impl Control {
     }
 
     /// Ends the sound within one period and a 5 ms fade, drops what was not heard, and makes a waiting
-    /// [`Sink::write`](super::Sink::write) return. The next write starts afresh.
+    /// [`Sink::write`](super::Sink::write) return. The next write starts afresh. (A write into a pipe whose reader stands
+    /// still returns when that takes the next few kilobytes.)
     ///
     /// A writer that may just be computing should look whether it was cancelled *after* each write, and call this itself
     /// if so: its last samples may have come a moment after the first stop.

@@ -64,17 +64,18 @@ fn list(host: &cpal::Host) -> Result<Vec<DeviceInfo>, AudioError> {
     Ok(outputs.filter_map(info).collect())
 }
 
-/// The first sound system that answers.
+/// The first sound system that has an output; if none has, the last that answers.
 fn system_host() -> Result<cpal::Host, AudioError> {
-    let none = || AudioError::NoDevice { reason: "there is no sound system".into() };
-    let mut failure = None;
+    let mut result = Err(AudioError::NoDevice { reason: "there is no sound system".into() });
     for id in cpal::available_hosts() {
         match cpal::host_from_id(id) {
-            Ok(host) => return Ok(host),
-            Err(error) => failure = Some(device_error("reach the sound system")(error)),
+            Ok(host) if host.default_output_device().is_some() => return Ok(host),
+            Ok(host) => result = Ok(host),
+            Err(error) if result.is_err() => result = Err(device_error("reach the sound system")(error)),
+            Err(_) => {}
         }
     }
-    Err(failure.unwrap_or_else(none))
+    result
 }
 
 fn device_error(operation: &'static str) -> impl Fn(cpal::Error) -> AudioError {

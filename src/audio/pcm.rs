@@ -382,9 +382,9 @@ mod tests {
         assert_eq!((levels[2], levels[32]), (32767, 16384));
     }
 
+    /// A sink that writes into a pipe, and the pipe's other end.
     #[cfg(unix)]
-    #[test]
-    fn a_closed_pipe_is_told_apart() {
+    fn pipe() -> (Box<dyn Sink>, File) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -392,8 +392,40 @@ mod tests {
             let path = path.clone();
             move || File::open(path).unwrap()
         });
-        let mut sink = open_raw(&SinkConfig::new(22_050, Target::File(path))).unwrap();
-        drop(reader.join().unwrap());
+        let sink = open_raw(&SinkConfig::new(22_050, Target::File(path))).unwrap();
+        (sink, reader.join().unwrap())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_is_full_holds_the_writer_and_nobody_else() {
+        use std::io::Read;
+        // More than any pipe holds.
+        const COUNT: usize = 2 << 20;
+        let (mut sink, mut reader) = pipe();
+        let control = sink.control();
+        let writer = std::thread::spawn(move || {
+            sink.write(&vec![0.5; COUNT]).unwrap();
+            sink.finish().unwrap();
+        });
+        while control.played_samples() == 0 {
+            std::thread::yield_now();
+        }
+        control.set_volume_db(-10.0);
+        control.stop();
+        assert!(control.is_idle() && !writer.is_finished());
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        writer.join().unwrap();
+        assert!(bytes.len() < 2 * COUNT, "the stop cut it short");
+        assert_eq!(bytes.len() as u64, 2 * control.played_samples());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_closed_pipe_is_told_apart() {
+        let (mut sink, reader) = pipe();
+        drop(reader);
         let error = sink.write(&[0.0; 10]).unwrap_err();
         assert!(matches!(error, AudioError::PipeClosed { .. }), "{error}");
     }
