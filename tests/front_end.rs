@@ -1,7 +1,9 @@
 //! From text to words to phones: a table of readings, hard ones first, and properties of any input.
 
 use fastglow::phoneme::{Pause, PhonemeSeq, Pronouncer, Symbol, WordPosition};
-use fastglow::text::{MAX_NUMBER_DIGITS, PhraseLimits, TextError, TokenKind, UnspokenKind, normalise, phrases};
+use fastglow::text::{
+    MAX_NUMBER_DIGITS, PhraseLimits, TextError, TokenKind, UnspokenKind, normalise, phrases,
+};
 use proptest::prelude::*;
 
 /// Words with spaces between, letters in capitals, pauses as punctuation.
@@ -68,6 +70,8 @@ const READINGS: &[(&str, &str)] = &[
     ("4111111111111111", "four one one one one one one one one one one one one one one one"),
     ("3, 4, 5", "three , four , five"),
     ("1.", "one ."),
+    ("1. Coffee\n2. Tea", "one : coffee . two : tea"),
+    ("I have 2. You", "i have two . you"),
     ("10k", "ten K"),
     ("50k users", "fifty thousand users"),
     ("2M", "two million"),
@@ -290,7 +294,11 @@ const READINGS: &[(&str, &str)] = &[
     ("(a) \"quoted\" [b]", "A : quoted : B :"),
     ("*bold* and _soft_", "bold and soft"),
     ("one\n\ntwo", "one . two"),
-    ("one\ntwo", "one two"),
+    ("one\ntwo", "one . two"),
+    (
+        "a line that is so long that it was broken by the margin of the\npage",
+        "a line that is so long that it was broken by the margin of the page",
+    ),
     ("!Hola!", "hola !"),
     // Accents and other characters.
     ("naïve café", "naive cafe"),
@@ -430,7 +438,10 @@ fn ten_thousand_letters_are_no_word() {
     let chunk = normalise(&format!("See {text}, please."));
     assert_eq!(chunk.words().collect::<Vec<_>>(), ["see", "abcdefghijabcdef", "please"]);
     assert_eq!(chunk.unspoken.len(), 1);
-    assert_eq!((chunk.unspoken[0].kind, chunk.unspoken[0].source.clone()), (UnspokenKind::LongRun, 20..10_004));
+    assert_eq!(
+        (chunk.unspoken[0].kind, chunk.unspoken[0].source.clone()),
+        (UnspokenKind::LongRun, 20..10_004)
+    );
     assert!(pronounce(&text).unwrap().phones.len() < 40);
     let digits = normalise(&"7".repeat(10_000));
     assert_eq!(digits.words().count(), MAX_NUMBER_DIGITS);
@@ -470,9 +481,10 @@ fn a_megabyte_of_anything_comes_through() {
 #[test]
 fn long_runs_come_through() {
     // One thing repeated is where a look ahead without a bound would take hours.
-    for unit in
-        ["a", "1", ".", " ", "\n", "-", "a.", "1,", "1.", "1-", "'", "é", "\u{301}", "🤖", "A.b@", "(", "/a", "$5-"]
-    {
+    for unit in [
+        "a", "1", ".", " ", "\n", "-", "a.", "1,", "1.", "1-", "'", "é", "\u{301}", "🤖", "A.b@", "(", "/a",
+        "$5-",
+    ] {
         let text = unit.repeat(100_000 / unit.len());
         let chunk = normalise(&text);
         assert!(chunk.tokens.len() <= text.len(), "{unit:?}");

@@ -2,6 +2,7 @@
 
 mod acoustic;
 mod audio;
+mod chunker;
 #[cfg(feature = "cli")]
 mod cli;
 mod engine;

@@ -154,9 +154,12 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
 
 /// Where an abbreviation ends whose dot would be at `dot`: a dot that ends the sentence too is left to punctuation.
 fn end_with_dot(reader: &Reader<'_>, dot: isize) -> isize {
+    if reader.mark(dot) != Some('.') {
+        return dot;
+    }
     let last = reader.is_end(dot + 1) || (reader.is_end(dot + 2) && reader.is_gap(dot + 1));
     let next_sentence = reader.is_space(dot + 1) && reader.is_sentence_start(dot + 2);
-    if reader.mark(dot) != Some('.') || last || next_sentence { dot } else { dot + 1 }
+    if last || next_sentence { dot } else { dot + 1 }
 }
 
 /// `U.S.`, `e.g.`, `Ph.D.`, `J.R.R.`
@@ -194,9 +197,12 @@ fn read_dotted(reader: &Reader<'_>, out: &mut Spoken) -> Option<isize> {
 /// `John F. Kennedy`: one capital and a dot before a name.
 fn read_initial(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isize> {
     let capital = raw.len() == 1 && is_capitalised(raw) && reader.mark(1) == Some('.');
+    if !capital {
+        return None;
+    }
     let name =
         reader.is_space(2) && reader.word(3).is_some_and(is_capitalised) && !reader.is_sentence_start(3);
-    if !capital || !name {
+    if !name {
         return None;
     }
     out.letters(&raw.to_ascii_lowercase());

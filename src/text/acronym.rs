@@ -51,8 +51,7 @@ pub(super) fn speak(reader: &Reader<'_>, raw: &str, out: &mut Spoken) {
     let folded = fold_word(base);
     let letters = folded.replace('\'', "");
     let short = letters.len() == 1;
-    let spelled =
-        short || (is_capitals(base) && is_spelled(reader, &folded)) || has_no_vowel(&folded);
+    let spelled = short || (is_capitals(base) && is_spelled(reader, &folded)) || has_no_vowel(&folded);
     if spelled {
         out.letters(&letters);
         if let (Some(last), false) = (out.last(), ending.is_empty()) {

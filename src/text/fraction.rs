@@ -43,8 +43,8 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         return usize::try_from(read_unit(reader, 2, true, out)).ok();
     }
     // `3 1/4`, `3-1/4`
-    if let Some((above, below, end)) =
-        stroke(reader, 2).filter(|_| reader.is_space(1) || reader.mark(1) == Some('-'))
+    if (reader.is_space(1) || reader.mark(1) == Some('-'))
+        && let Some((above, below, end)) = stroke(reader, 2)
         && is_fraction(above, below)
         && whole.len() <= 4
     {
@@ -75,8 +75,8 @@ fn sign(reader: &Reader<'_>, ahead: isize) -> Option<(&'static str, &'static str
 /// `3/4` and nothing more: above, below, and where it ends.
 fn stroke<'a>(reader: &Reader<'a>, ahead: isize) -> Option<(&'a str, &'a str, isize)> {
     let above = reader.number(ahead)?;
-    let below =
-        reader.number(ahead + 2).filter(|_| matches!(reader.mark(ahead + 1), Some('/' | '\u{2044}')))?;
+    reader.mark(ahead + 1).filter(|mark| matches!(mark, '/' | '\u{2044}'))?;
+    let below = reader.number(ahead + 2)?;
     let end = ahead + 3;
     let goes_on = matches!(reader.mark(end), Some('/' | '.' | ',')) && reader.number(end + 1).is_some();
     (!goes_on && Numeral::at(reader, ahead)?.pieces == 1).then_some((above, below, end))

@@ -192,7 +192,7 @@ pub fn normalise(text: &str) -> TextChunk {
         while let Some(part) = unspoken.next_if(|part| part.source.start < piece.start) {
             assembly.report(part.kind, part.source);
         }
-        if matches!(piece.kind, Kind::Space | Kind::Line) {
+        if piece.kind.is_gap() && piece.kind != Kind::Paragraph {
             reader.advance(1);
             continue;
         }

@@ -92,7 +92,11 @@ fn read_signed(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     if minus {
         out.words("minus");
     }
-    let end = read_amount(reader, &Amount { currency, amount: &amount, end: at + amount.pieces, is_upper: false }, out);
+    let end = read_amount(
+        reader,
+        &Amount { currency, amount: &amount, end: at + amount.pieces, is_upper: false },
+        out,
+    );
     usize::try_from(end).ok()
 }
 

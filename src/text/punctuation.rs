@@ -88,7 +88,7 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
 fn full_stop(reader: &Reader<'_>, mark: char) -> Pause {
     let ellipsis = mark == '\u{2026}' || reader.mark(-1) == Some('.') || reader.mark(1) == Some('.');
     if !ellipsis {
-        return Pause::Stop;
+        return if is_behind_item_number(reader) { Pause::Colon } else { Pause::Stop };
     }
     let mut next = 1;
     while next < 4 && (reader.mark(next) == Some('.') || reader.is_space(next)) {
@@ -96,4 +96,9 @@ fn full_stop(reader: &Reader<'_>, mark: char) -> Pause {
     }
     let goes_on = reader.word(next).is_some_and(|word| word.chars().next().is_some_and(char::is_lowercase));
     if goes_on { Pause::Colon } else { Pause::Stop }
+}
+
+/// `2. Tea`: the number of an item in a list is no sentence.
+fn is_behind_item_number(reader: &Reader<'_>) -> bool {
+    reader.number(-1).is_some_and(|digits| digits.len() <= 2) && reader.starts_line(-1) && reader.is_space(1)
 }

@@ -78,11 +78,9 @@ fn read_version(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mu
 
 /// `6'2"`: six feet two inches.
 fn read_feet(reader: &Reader<'_>, feet: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {
-    let (foot, inch) = (reader.mark(end)?, reader.mark(end + 2)?);
+    reader.mark(end).filter(|foot| matches!(foot, '\'' | '\u{2019}' | '\u{2032}'))?;
     let inches = reader.number(end + 1).filter(|inches| inches.len() <= 2)?;
-    if !matches!(foot, '\'' | '\u{2019}' | '\u{2032}') || !matches!(inch, '"' | '\u{201d}' | '\u{2033}') {
-        return None;
-    }
+    reader.mark(end + 2).filter(|inch| matches!(inch, '"' | '\u{201d}' | '\u{2033}'))?;
     feet.read(out);
     out.words(if feet.is_one() { "foot" } else { "feet" });
     cardinal(inches, out);

@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         if may_grow && piece.is_some_and(|piece| matches!(piece.kind, Kind::Space | Kind::Line)) {
             self.doubt();
         }
-        piece.is_none_or(|piece| piece.kind == Kind::Paragraph)
+        piece.is_none_or(|piece| piece.kind.is_break())
     }
 
     /// True if the word there is one that often begins a sentence, with a capital: behind an abbreviation's dot it tells
@@ -178,12 +178,12 @@ impl<'a> Reader<'a> {
         self.word(-1).is_none() && self.number(-1).is_none()
     }
 
-    /// True if only white space stands before this place on its line.
-    pub fn starts_line(&self) -> bool {
-        match self.piece(-1).map(|before| before.kind) {
+    /// True if only white space stands before that place on its line.
+    pub fn starts_line(&self, ahead: isize) -> bool {
+        match self.piece(ahead - 1).map(|before| before.kind) {
             None | Some(Kind::Paragraph | Kind::Line) => true,
-            Some(Kind::Space) => self.piece(-2).is_none_or(|piece| piece.kind.is_gap()),
-            Some(Kind::Word | Kind::Number | Kind::Mark) => false,
+            Some(Kind::Space) => self.piece(ahead - 2).is_none_or(|piece| piece.kind.is_gap()),
+            Some(Kind::Wide | Kind::Word | Kind::Number | Kind::Mark) => false,
         }
     }
 
@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
         let verdict = |capitals: isize, others: isize| capitals >= 3 && capitals > 2 * others;
         let mut counted = (0, 0);
         for ahead in (-CAPITALS_BEHIND..=0).rev() {
-            match self.piece(ahead).filter(|piece| piece.kind != Kind::Paragraph) {
+            match self.piece(ahead).filter(|piece| !piece.kind.is_break()) {
                 Some(piece) => counted = count(piece),
                 None => break,
             }
@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
             if verdict(capitals, others + words_left) || !verdict(capitals + words_left, others) {
                 break;
             }
-            match self.piece(ahead).filter(|piece| piece.kind != Kind::Paragraph) {
+            match self.piece(ahead).filter(|piece| !piece.kind.is_break()) {
                 Some(piece) => counted = count(piece),
                 None => break,
             }

@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Space,
     /// White space with the end of a line in it that goes on in the next.
     Line,
+    /// So much white space, or so much left out, that nothing before it has to do with what follows.
+    Wide,
     /// White space up to the end of a line that ends a piece of text: it is short, or ends with punctuation, or is empty.
     Paragraph,
     /// One punctuation mark or symbol.
@@ -26,7 +28,12 @@ pub(super) enum Kind {
 impl Kind {
     /// White space of any kind.
     pub fn is_gap(self) -> bool {
-        matches!(self, Self::Space | Self::Line | Self::Paragraph)
+        matches!(self, Self::Space | Self::Line | Self::Wide | Self::Paragraph)
+    }
+
+    /// White space that nothing is read across.
+    pub fn is_break(self) -> bool {
+        matches!(self, Self::Wide | Self::Paragraph)
     }
 }
 
@@ -43,8 +50,9 @@ const PART_LETTERS: usize = MAX_WORD_LETTERS / 4;
 /// A line of at least this length without punctuation at its end goes on in the next.
 const WRAPPED_LINE_CHARS: usize = 60;
 /// What ends a line for good, however long it is.
-const LINE_ENDINGS: &[char] =
-    &['.', '!', '?', ':', ';', '"', '\'', ')', '\u{201d}', '\u{2019}', '\u{2026}'];
+const LINE_ENDINGS: &[char] = &['.', '!', '?', ':', ';', '"', '\'', ')', '\u{201d}', '\u{2019}', '\u{2026}'];
+/// White space of more bytes than this is [`Kind::Wide`]: a class that waits for what follows must not wait for ever.
+const MAX_SPACE_BYTES: usize = 64;
 /// Ignorable characters in a row; more are no writing, but an attack or a fault.
 const MAX_IGNORABLE: usize = 64;
 
@@ -289,8 +297,7 @@ impl Scanner {
         match fold {
             Fold::Letters(_) => {
                 self.pieces.push(Piece { kind: Kind::Word, start, end });
-                self.open =
-                    Open::Word(OpenWord { chars: 1, tail_chars: 0, part_end: end, apostrophe: None });
+                self.open = Open::Word(OpenWord { chars: 1, tail_chars: 0, part_end: end, apostrophe: None });
             }
             Fold::Digit => {
                 self.pieces.push(Piece { kind: Kind::Number, start, end });
@@ -314,6 +321,9 @@ impl Scanner {
             _ => self.unspoken.push(Unspoken { kind, source: start..end }),
         }
         self.push_space(false, start, end);
+        if let Some(last) = self.pieces.last_mut().filter(|_| kind == UnspokenKind::LongRun) {
+            last.kind = Kind::Wide;
+        }
     }
 
     fn push_space(&mut self, ends_line: bool, start: usize, end: usize) {
@@ -322,7 +332,9 @@ impl Scanner {
         match self.pieces.last_mut().filter(|last| !is_sealed && is_open_gap(last)) {
             Some(last) => {
                 last.end = end;
-                if ends_line {
+                if last.kind == Kind::Wide || last.end - last.start > MAX_SPACE_BYTES {
+                    last.kind = Kind::Wide;
+                } else if ends_line {
                     last.kind = kind;
                 }
             }
@@ -333,7 +345,7 @@ impl Scanner {
 
 /// White space that more may be added to; a paragraph's end is final.
 fn is_open_gap(piece: &Piece) -> bool {
-    matches!(piece.kind, Kind::Space | Kind::Line)
+    matches!(piece.kind, Kind::Space | Kind::Line | Kind::Wide)
 }
 
 pub(super) fn is_apostrophe(c: char) -> bool {
@@ -374,10 +386,7 @@ mod tests {
             pieces("the dogs' "),
             [(Word, "the"), (Space, " "), (Word, "dogs"), (Mark, "'"), (Space, " ")]
         );
-        assert_eq!(
-            pieces("a \n\t\n b")[1..4],
-            [(Paragraph, " \n"), (Paragraph, "\t\n"), (Space, " ")]
-        );
+        assert_eq!(pieces("a \n\t\n b")[1..4], [(Paragraph, " \n"), (Paragraph, "\t\n"), (Space, " ")]);
         let wrapped = "a ".repeat(WRAPPED_LINE_CHARS / 2);
         assert_eq!(pieces(&format!("{wrapped}a\nb")).iter().rev().nth(1), Some(&(Line, "\n")));
         assert_eq!(pieces(&format!("{wrapped}a\n\nb")).iter().rev().nth(1), Some(&(Paragraph, "\n\n")));
@@ -421,6 +430,7 @@ mod tests {
         let mut scanner = Scanner::default();
         for c in long.chars() {
             scanner.push(c);
+            assert_eq!(scanner.pieces.iter().filter(|piece| piece.start >= piece.end).count(), 0);
             let settled = scanner.settled();
             assert_eq!(scanner.pieces[..settled], whole.pieces[..settled], "{}", &long[..scanner.at]);
             // Of the one that may change, at least the class of its kind is known.

@@ -92,7 +92,7 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         '#' if reader.word(1).is_some() => out.words(if reader.is_start() { "hashtag" } else { "sharp" }),
         '#' if touches_word(-1) => out.words("sharp"),
         // `C++`, `a + b`; alone at the start of a line it is a bullet.
-        '+' if !(reader.starts_line() && reader.is_gap(1)) => out.words("plus"),
+        '+' if !(reader.starts_line(0) && reader.is_gap(1)) => out.words("plus"),
         // `main.rs`, `2.next`: not the end of a sentence.
         '.' if touches_word(-1) && (reader.number(1).is_some() || reader.word(1).is_some_and(starts_low)) => {
             out.words("dot");
@@ -102,8 +102,9 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         '/' if !touches_word(-1) && touches_word(1) => out.words("slash"),
         '/' if touches_word(-1) && touches_word(1) && is_path(reader) => out.words("slash"),
         _ => {
-            let between = BETWEEN_NUMBERS.iter().filter(|_| between_numbers(reader));
-            let (_, words) = NAMES.iter().chain(between).find(|(sign, _)| *sign == mark)?;
+            let between =
+                || BETWEEN_NUMBERS.iter().find(|(sign, _)| *sign == mark && between_numbers(reader));
+            let (_, words) = NAMES.iter().find(|(sign, _)| *sign == mark).or_else(between)?;
             out.words(words);
         }
     }
@@ -117,9 +118,12 @@ fn starts_low(word: &str) -> bool {
 /// True if a number stands on both sides, at most one space away.
 fn between_numbers(reader: &Reader<'_>) -> bool {
     let before = if reader.is_space(-1) { -2 } else { -1 };
-    let after = reader.skip_space(1);
+    if reader.number(before).is_none() {
+        return false;
+    }
     // `x = -5`, `3 - (4)`
-    reader.number(before).is_some() && (reader.number(after).is_some() || reader.mark(after) == Some('('))
+    let after = reader.skip_space(1);
+    reader.number(after).is_some() || reader.mark(after) == Some('(')
 }
 
 /// True inside `/usr/bin`: a stroke stands before the word on the left.

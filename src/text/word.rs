@@ -65,7 +65,7 @@ fn is_letter_a(reader: &Reader<'_>, raw: &str) -> bool {
 /// `(a)`, `a)`, `A:` name an item of a list or a speaker.
 fn is_item(reader: &Reader<'_>, raw: &str) -> bool {
     match reader.mark(1) {
-        Some(')') => reader.mark(-1) == Some('(') || reader.starts_line(),
+        Some(')') => reader.mark(-1) == Some('(') || reader.starts_line(0),
         Some(':') => raw == "A",
         _ => false,
     }

@@ -101,7 +101,9 @@ struct Tail {
     marks_end: usize,
     pause: Option<Boundary>,
     has_gap: bool,
+    /// The last word belongs to the next; its short form does, unless a phrase begins there.
     clings: bool,
+    is_short: bool,
 }
 
 /// The search for the end of the next chunk, item by item. What it decides depends on the items up to the one where it
@@ -144,7 +146,12 @@ impl Assume {
 }
 
 /// Where the next chunk ends, if that is certain, or as far as it can be assumed.
-pub(super) fn search(pending: &mut Pending, config: &ChunkerConfig, need: Need, assume: Assume) -> Option<Cut> {
+pub(super) fn search(
+    pending: &mut Pending,
+    config: &ChunkerConfig,
+    need: Need,
+    assume: Assume,
+) -> Option<Cut> {
     let start = pending.start();
     let mut search = Search { config, need, words: 0, first: start, tail: None, latest: [None; 5] };
     let mut index = 0;
@@ -193,7 +200,8 @@ impl Search<'_> {
             marks_end: end,
             pause: None,
             has_gap: false,
-            clings: is_short || BEFORE_NOUN.contains(&last),
+            clings: BEFORE_NOUN.contains(&last),
+            is_short,
         });
     }
 
@@ -204,6 +212,10 @@ impl Search<'_> {
             // The marks are complete.
             What::Gap | What::Words { .. } if is_sentence => {
                 return Some((tail.marks_items, tail.marks_end, Boundary::Sentence));
+            }
+            // Who waits for a sound does not wait for the next word either.
+            What::Gap if tail.pause.is_some() && self.need.word_words.is_some() => {
+                return Some((tail.marks_items, tail.marks_end, Boundary::Clause));
             }
             What::Line(_) => return Some((index, item.end, Boundary::Sentence)),
             What::Gap => tail.has_gap = true,
@@ -237,13 +249,14 @@ impl Search<'_> {
 
     /// The place before `next`.
     fn candidate(&self, tail: Tail, next: &Reading) -> Candidate {
-        let Tail { items, end, marks_items, marks_end, pause, has_gap, clings } = tail;
+        let Tail { items, end, marks_items, marks_end, pause, has_gap, clings, is_short } = tail;
         let first = next.kinds.iter().find_map(word_of).unwrap_or_default();
         let (quality, items, end) = match pause {
             Some(_) => (Quality::Clause, marks_items, marks_end),
             None if !has_gap => (Quality::Joined, items, end),
             None if clings => (Quality::Clinging, items, end),
             None if PHRASE_STARTS.contains(&first) => (Quality::Phrase, items, end),
+            None if is_short => (Quality::Clinging, items, end),
             None => (Quality::Word, items, end),
         };
         Candidate { quality, words: self.words, items, end }
@@ -268,10 +281,10 @@ impl Search<'_> {
     /// The best place so far: punctuation if the chunk does not become too short by it, then between phrases.
     fn best(&self) -> Option<Found> {
         let of = |quality: Quality| self.latest[quality as usize];
-        let long = |candidate: &Candidate| 3 * candidate.words >= self.words;
-        let best = of(Quality::Clause).filter(long).or(of(Quality::Phrase).filter(long));
-        let any = [Quality::Word, Quality::Clause, Quality::Phrase, Quality::Clinging, Quality::Joined];
-        best.or_else(|| any.into_iter().find_map(of)).map(found)
+        let is_long = |candidate: &Candidate| 3 * candidate.words >= self.words;
+        let good = [Quality::Clause, Quality::Phrase, Quality::Word, Quality::Clinging];
+        let long = good.into_iter().find_map(|quality| of(quality).filter(is_long));
+        long.or_else(|| good.into_iter().find_map(of)).or(of(Quality::Joined)).map(found)
     }
 
     /// What a source that pauses has said for certain.
@@ -281,7 +294,7 @@ impl Search<'_> {
             return Some((tail.marks_items, tail.marks_end, ending));
         }
         let is_whole = tail.has_gap || (assume == Assume::PauseAtGap && tail.marks_end == text_end);
-        if is_whole && !tail.clings {
+        if is_whole && !tail.clings && !tail.is_short {
             return Some((tail.items, tail.end, Boundary::Phrase));
         }
         // What leans on a word to come waits for it.

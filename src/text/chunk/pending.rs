@@ -83,6 +83,9 @@ pub(super) struct Pending {
     /// How often something was read, or tried.
     #[cfg(test)]
     pub attempts: usize,
+    /// How often an item was looked at.
+    #[cfg(test)]
+    pub looks: usize,
 }
 
 impl Pending {
@@ -115,6 +118,13 @@ impl Pending {
         self.is_finished
     }
 
+    /// Everything that is kept, in bytes of text and numbers of other things.
+    #[cfg(test)]
+    pub fn memory(&self) -> usize {
+        let lists = self.scanner.pieces.len() + self.scanner.unspoken.len();
+        self.text.len() + lists + self.items.len() + self.repaired.len()
+    }
+
     /// Bytes that are in no chunk yet.
     pub fn len_bytes(&self) -> usize {
         self.text.len() - self.start
@@ -129,7 +139,6 @@ impl Pending {
     pub fn end(&self) -> usize {
         self.text.len()
     }
-
 
     /// True if there is anything that could be words.
     pub fn has_content(&self) -> bool {
@@ -164,6 +173,10 @@ impl Pending {
 
     /// The item at `index`, reading on if need be; `None` if what comes next is not certain.
     pub fn item(&mut self, index: usize, end: End) -> Option<&Item> {
+        #[cfg(test)]
+        {
+            self.looks += 1;
+        }
         while index >= self.items.len() {
             let item = self.read(end)?;
             self.items.push_back(item);
@@ -253,7 +266,8 @@ impl Pending {
         let what = if is_line {
             What::Line(reading)
         } else if reading.words() > 0 {
-            let is_short = self.text[reading.source.clone()].ends_with(|c: char| c == '.' || c.is_ascii_digit());
+            let is_short =
+                self.text[reading.source.clone()].ends_with(|c: char| c == '.' || c.is_ascii_digit());
             What::Words { reading, mark_follows, is_short }
         } else {
             What::Marks(reading)
@@ -324,8 +338,13 @@ impl Pending {
         if self.start < DROP_BYTES.max(self.len_bytes()) {
             return;
         }
-        let pieces = self.place.piece.saturating_sub(PIECES_BEHIND);
-        let bytes = self.scanner.pieces.get(pieces).map_or(self.start, |piece| piece.start.min(self.start));
+        let all = &self.scanner.pieces;
+        // Nothing looks back across a break, nor at the text of white space.
+        let place = self.place.piece.min(all.len().saturating_sub(1));
+        let last_break = all[..=place].iter().rposition(|piece| piece.kind.is_break()).unwrap_or(0);
+        let pieces = self.place.piece.saturating_sub(PIECES_BEHIND).max(last_break);
+        let kept = all[pieces..].iter().find(|piece| !piece.kind.is_gap());
+        let bytes = kept.map_or(self.start, |piece| piece.start.min(self.start));
         self.scanner.forget(pieces, bytes);
         self.text.drain(..bytes);
         self.base += bytes as u64;
