@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
-use candle_core::{D, Module, Result, Tensor, bail};
+use candle_core::quantized::{GgmlDType, QMatMul};
+use candle_core::{D, Device, Module, Result, Tensor, bail};
 
 use super::ops::{self, Map};
-use super::{Init, Matrix8, Params};
+use super::{Init, Matrix8, Params, Stored};
 
 /// A matrix `[outputs, inputs]` in the precision in which the voice stores it.
 #[derive(Clone)]
@@ -24,12 +24,12 @@ impl Weight {
     ///
     /// # Errors
     /// It is not a matrix.
-    pub fn quantized(stored: &Arc<QTensor>) -> Result<Self> {
+    pub fn quantized(stored: &Stored, device: &Device) -> Result<Self> {
         let (outputs, inputs) = stored.shape().dims2()?;
-        if stored.dtype() == GgmlDType::Q8_0 && stored.device().is_cpu() {
-            return Ok(Self::Blocks(Arc::new(Matrix8::from_q8_0(&stored.data()?, outputs, inputs)?)));
+        if stored.dtype() == GgmlDType::Q8_0 && device.is_cpu() {
+            return Ok(Self::Blocks(Arc::new(Matrix8::from_q8_0(stored.data(), outputs, inputs)?)));
         }
-        Ok(Self::Quantized(QMatMul::from_arc(stored.clone())?))
+        Ok(Self::Quantized(QMatMul::from_arc(Arc::new(stored.to_candle(device)?))?))
     }
 
     /// `xs [rows, inputs]` to `[rows, outputs]`.

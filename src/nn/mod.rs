@@ -18,6 +18,7 @@ mod norm;
 pub mod ops;
 mod params;
 pub mod square;
+mod stored;
 
 pub use batch_norm::{BatchNorm1d, Statistics};
 pub use block8::Matrix8;
@@ -27,3 +28,4 @@ pub use gru::{Gru, GruOutput, Reading};
 pub use linear::{Embedding, Linear, Weight};
 pub use norm::LayerNorm;
 pub use params::{Init, Params};
+pub use stored::{FileBytes, Stored};

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use candle_core::quantized::QTensor;
 use candle_core::{Device, Result, Shape, Tensor, Var, bail};
 
-use super::Weight;
+use super::{Stored, Weight};
 
 /// How a fresh parameter starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +41,7 @@ enum Source {
         seed: u64,
     },
     /// Stored tensors; `used` finds what a voice holds in vain.
-    Stored { tensors: HashMap<String, Arc<QTensor>>, used: Mutex<BTreeSet<String>> },
+    Stored { tensors: HashMap<String, Stored>, used: Mutex<BTreeSet<String>> },
     /// Float tensors, as read from a checkpoint.
     Float { tensors: HashMap<String, Tensor> },
 }
@@ -70,7 +69,7 @@ impl Params {
     }
 
     /// Stored parameters, each in the precision in which it was stored.
-    pub fn stored(tensors: HashMap<String, Arc<QTensor>>, device: &Device) -> Self {
+    pub fn stored(tensors: HashMap<String, Stored>, device: &Device) -> Self {
         Self::new(Source::Stored { tensors, used: Mutex::default() }, device)
     }
 
@@ -226,7 +225,7 @@ impl Params {
         {
             lock(used).insert(path.clone());
             check_shape(&path, tensor.shape(), &Shape::from((outputs, inputs)))?;
-            return Weight::quantized(tensor);
+            return Weight::quantized(tensor, &self.device);
         }
         Ok(Weight::Float(self.tensor(name, (outputs, inputs), init)?))
     }

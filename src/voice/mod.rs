@@ -17,14 +17,14 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::atomic_file;
-use crate::nn::Params;
-use gguf::{Header, TensorData, TensorEntry, Value};
+use crate::nn::{FileBytes, Params, Stored};
+use gguf::{Header, TensorData, Value};
 
 pub use error::{Fault, VoiceError};
 pub use gguf::{MAX_FILE_BYTES, MAX_HEADER_BYTES};
@@ -87,7 +87,7 @@ impl Part {
 pub struct Voice {
     meta: Meta,
     configs: ModelConfigs,
-    tensors: BTreeMap<String, Arc<QTensor>>,
+    tensors: BTreeMap<String, Stored>,
     weights_sha256: String,
     origin: String,
 }
@@ -112,10 +112,9 @@ impl Voice {
                 return Err(damaged(Fault::NotFinite(name.clone())));
             }
             let packed = precision::pack(name, weight, packing).map_err(tensor_fault)?;
-            tensors.insert(name.clone(), Arc::new(packed));
+            tensors.insert(name.clone(), packed);
         }
-        let weights_sha256 =
-            weights_sum(&tensors).map_err(|fault| VoiceError::Damaged { origin: origin.clone(), fault })?;
+        let weights_sha256 = weights_sum(&tensors);
         Ok(Self { meta, configs, tensors, weights_sha256, origin })
     }
 
@@ -126,24 +125,25 @@ impl Voice {
     pub fn load(source: &Source) -> Result<Self, VoiceError> {
         let origin = source.to_string();
         let damaged = |fault| VoiceError::Damaged { origin: origin.clone(), fault };
-        let bytes: Cow<[u8]> = match source {
+        let bytes: Cow<'static, [u8]> = match source {
             Source::File(path) => read_file(path, &origin)?.into(),
             Source::Bundled => search::bundled().ok_or_else(|| VoiceError::Read {
                 origin: origin.clone(),
                 source: io::Error::new(io::ErrorKind::NotFound, "this build carries no voice"),
             })?,
         };
-        Self::parse(&bytes, origin.clone()).map_err(damaged)
+        Self::parse(Arc::new(bytes), origin.clone()).map_err(damaged)
     }
 
-    fn parse(bytes: &[u8], origin: String) -> Result<Self, Fault> {
-        let header = Header::parse(bytes, bytes.len() as u64)?;
-        check_file_sum(bytes, &header)?;
+    fn parse(file: FileBytes, origin: String) -> Result<Self, Fault> {
+        let header = Header::parse(&file, file.len() as u64)?;
+        check_file_sum(&file, &header)?;
         let (meta, configs) = meta::from_metadata(&header.metadata)?;
         let mut tensors = BTreeMap::new();
         for entry in &header.tensors {
-            let tensor = read_tensor(bytes, entry).map_err(|source| Fault::tensor(&entry.name, source))?;
-            tensors.insert(entry.name.clone(), Arc::new(tensor));
+            let tensor = Stored::new(&entry.dims, entry.dtype, file.clone(), entry.data.clone())
+                .map_err(|source| Fault::tensor(&entry.name, source))?;
+            tensors.insert(entry.name.clone(), tensor);
         }
         let weights_sha256 = meta::text(&header.metadata, KEY_WEIGHTS_SUM)?.to_string();
         Ok(Self { meta, configs, tensors, weights_sha256, origin })
@@ -161,22 +161,18 @@ impl Voice {
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
-        let mut data: Vec<(&str, &QTensor, Cow<[u8]>)> = Vec::new();
-        for (name, tensor) in &self.tensors {
-            let bytes = tensor.data().map_err(|source| Fault::tensor(name, source))?;
-            data.push((name, tensor, bytes));
-        }
         let mut metadata = meta::to_metadata(&self.meta, &self.configs)?;
         let blank = String::from_utf8_lossy(BLANK_SUM).into_owned();
         metadata.insert(KEY_FILE_SUM.into(), Value::Text(blank));
         metadata.insert(KEY_WEIGHTS_SUM.into(), Value::Text(self.weights_sha256.clone()));
-        let tensors: Vec<TensorData> = data
+        let tensors: Vec<TensorData> = self
+            .tensors
             .iter()
-            .map(|(name, tensor, data)| TensorData {
+            .map(|(name, tensor)| TensorData {
                 name,
                 dims: tensor.shape().dims(),
                 dtype: tensor.dtype(),
-                data,
+                data: tensor.data(),
             })
             .collect();
         let mut bytes = gguf::serialise(&metadata, &tensors)
@@ -249,7 +245,7 @@ impl Voice {
     }
 
     fn find_fault(&self) -> Result<(), Fault> {
-        let got = weights_sum(&self.tensors)?;
+        let got = weights_sum(&self.tensors);
         if got != self.weights_sha256 {
             let expected = self.weights_sha256.clone();
             return Err(Fault::Checksum { what: "weights", expected, got });
@@ -267,12 +263,8 @@ impl Voice {
     }
 }
 
-fn weights_sum(tensors: &BTreeMap<String, Arc<QTensor>>) -> Result<String, Fault> {
-    let mut hash = Sha256::new();
-    for (name, tensor) in tensors {
-        hash.update(tensor.data().map_err(|source| Fault::tensor(name, source))?);
-    }
-    Ok(meta::hex(&hash.finalize()))
+fn weights_sum(tensors: &BTreeMap<String, Stored>) -> String {
+    sum(tensors.values().map(Stored::data))
 }
 
 fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
@@ -321,16 +313,4 @@ fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, VoiceError> {
     let rest = file_bytes - bytes.len() as u64;
     file.take(rest).read_to_end(&mut bytes).map_err(read)?;
     Ok(bytes)
-}
-
-fn read_tensor(bytes: &[u8], entry: &TensorEntry) -> candle_core::Result<QTensor> {
-    // Candle reinterprets the bytes as floats and blocks: they must lie as those do.
-    const ALIGNMENT: usize = 16;
-    let data = &bytes[entry.data.clone()];
-    let mut room = vec![0u8; data.len() + ALIGNMENT];
-    let start = room.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-    let aligned = &mut room[start..start + data.len()];
-    aligned.copy_from_slice(data);
-    let storage = QStorage::from_data(Cow::Borrowed(aligned), &Device::Cpu, entry.dtype)?;
-    QTensor::new(storage, entry.dims.as_slice())
 }

@@ -1,7 +1,9 @@
 //! In which precision a voice stores each tensor.
 
-use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::quantized::GgmlDType;
 use candle_core::{Result, Tensor};
+
+use crate::nn::Stored;
 
 /// How small to make a voice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,10 +32,10 @@ pub(super) fn precision_of(name: &str, dims: &[usize], packing: Packing) -> Ggml
 }
 
 /// Stores one tensor.
-pub(super) fn pack(name: &str, tensor: &Tensor, packing: Packing) -> Result<QTensor> {
+pub(super) fn pack(name: &str, tensor: &Tensor, packing: Packing) -> Result<Stored> {
     // A scalar has no row to count in blocks: a vector of one.
     let tensor = if tensor.rank() == 0 { tensor.reshape(1)? } else { tensor.contiguous()? };
-    QTensor::quantize(&tensor, precision_of(name, tensor.dims(), packing))
+    Stored::pack(&tensor, precision_of(name, tensor.dims(), packing))
 }
 
 #[cfg(test)]

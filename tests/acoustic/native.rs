@@ -1,14 +1,13 @@
 //! The native layout: invariances, limits, controls.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Tensor};
 use fastglow::acoustic::{
     Config, Controls, Dropout, DurationChoice, Error, FastSpeech, Mel, Padding, Statistics, Teacher, Tokens,
 };
-use fastglow::nn::Params;
+use fastglow::nn::{Params, Stored};
 use fastglow::phoneme::PhonemeSeq;
 use fastglow::train::acoustic::{AcousticOptions, AcousticTask};
 use fastglow::train::adam::{Adam, AdamConfig};
@@ -49,10 +48,10 @@ fn the_default_model_keeps_its_budget_and_quantises() {
     let pack = |tensor: &Tensor| {
         let whole_blocks = tensor.rank() == 2 && tensor.dim(1).unwrap().is_multiple_of(32);
         let dtype = if whole_blocks { GgmlDType::Q8_0 } else { GgmlDType::F32 };
-        QTensor::quantize(tensor, dtype).unwrap()
+        Stored::pack(tensor, dtype).unwrap()
     };
-    let packed: HashMap<_, _> = tensors.iter().map(|(name, t)| (name.clone(), Arc::new(pack(t)))).collect();
-    let bytes: usize = packed.values().map(|t| t.storage_size_in_bytes()).sum();
+    let packed: HashMap<_, _> = tensors.iter().map(|(name, t)| (name.clone(), pack(t))).collect();
+    let bytes: usize = packed.values().map(|t| t.data().len()).sum();
     // Nine tenths and more of it must be in blocks: 8.5 bits a weight.
     assert!((bytes as f64) < 1.2 * count as f64, "{bytes} bytes for {count} parameters");
     let stored = Params::stored(packed, &Device::Cpu);

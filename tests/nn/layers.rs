@@ -2,14 +2,13 @@
 //! shapes are refused.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::quantized::GgmlDType;
 use candle_core::{Result, Tensor};
 use fastglow::nn::{
     BatchNorm1d, Conv1d, Conv1dConfig, ConvTranspose1d, ConvTranspose1dConfig, DepthwiseConv1d, Embedding,
-    Gru, Init, LayerNorm, Linear, Padding, Params, Reading, Statistics, fold_weight_norm, ops, ops::Map,
-    tap_major,
+    Gru, Init, LayerNorm, Linear, Padding, Params, Reading, Statistics, Stored, fold_weight_norm, ops,
+    ops::Map, tap_major,
 };
 
 use super::{DEVICE, assert_close, float, noise, trainable, values};
@@ -156,12 +155,11 @@ fn statistics_can_be_estimated_anew() {
 fn quantised_weights_stay_close_to_float() {
     let (weight, bias) = (noise(&[48, 3 * 64], 1), noise(&[48], 2));
     let stored = |dtype: GgmlDType| {
-        let tensors: HashMap<String, Arc<QTensor>> = [
-            ("weight".to_string(), Arc::new(QTensor::quantize(&weight, dtype).unwrap())),
-            ("bias".to_string(), Arc::new(QTensor::quantize(&bias, GgmlDType::F32).unwrap())),
-        ]
-        .into();
-        Params::stored(tensors, &DEVICE)
+        let tensors = [
+            ("weight".to_string(), Stored::pack(&weight, dtype).unwrap()),
+            ("bias".to_string(), Stored::pack(&bias, GgmlDType::F32).unwrap()),
+        ];
+        Params::stored(tensors.into(), &DEVICE)
     };
     let config = Conv1dConfig::new(3, Padding::Same);
     let xs = noise(&[2, 9, 64], 3);
@@ -169,8 +167,9 @@ fn quantised_weights_stay_close_to_float() {
         .unwrap()
         .forward(&xs)
         .unwrap();
-    // Q8_0 keeps eight bits of weights and inputs; F32 everything.
-    for (dtype, tolerance) in [(GgmlDType::Q8_0, 0.01), (GgmlDType::F32, 1e-6)] {
+    // Q8_0 keeps eight bits of weights and inputs, Q5_1 five bits and a bit of the weights; F32 everything.
+    let tolerances = [(GgmlDType::Q8_0, 0.01), (GgmlDType::Q5_1, 0.05), (GgmlDType::F32, 1e-6)];
+    for (dtype, tolerance) in tolerances {
         let params = stored(dtype);
         let conv = Conv1d::new(64, 48, config, &params).unwrap();
         assert_close(&format!("{dtype:?}"), &conv.forward(&xs).unwrap(), &want, tolerance);
