@@ -11,7 +11,8 @@ use fastglow::train::corpus::{CorpusConfig, make_corpus};
 use fastglow::train::evaluate::speak_evaluation;
 use fastglow::train::features::{FeatureConfig, extract_corpus};
 use fastglow::train::recipe::{self, Stage};
-use fastglow::train::run::{Event, LogLine};
+use fastglow::train::run::{Event, LineKind, LogLine, read_log};
+use fastglow::train::study::{STUDY_DIR, StudyConfig, run_study};
 use fastglow::voice::{DEFAULT_VOICE, MelSettings, Meta, Packing, SearchPath};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -71,6 +72,18 @@ enum Command {
         #[arg(short, long)]
         output: PathBuf,
     },
+    /// Compare parts by short trainings: the vocoder's prior and conditioning, the acoustic model's post-net. Needs the
+    /// features and the acoustic stage; goes on where it was interrupted; writes `study/study.json` and `study/study.md`.
+    Study {
+        /// The work folder.
+        work: PathBuf,
+        /// Multiplies all numbers of steps.
+        #[arg(long, default_value_t = 1.0, value_parser = scale)]
+        scale: f64,
+        /// Decides starts, batches and dropout.
+        #[arg(long, default_value_t = StudyConfig::default().seed)]
+        seed: u64,
+    },
     /// Speak texts by the teacher, by the vocoder from the teacher's mel, and by the voice, to compare.
     Evaluate {
         /// A file of texts, one a line.
@@ -123,6 +136,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             recipe::assemble(work, meta(output), packing)?.save(output)?;
         }
         Command::Plot { work, output } => plot(work, output)?,
+        Command::Study { work, scale, seed } => {
+            super::environment::prepare();
+            study(work, &StudyConfig { seed: *seed, ..StudyConfig::default() }.scaled(*scale))?;
+        }
         Command::Evaluate { texts, voice, output } => {
             let texts = lines(texts)?;
             let voice = Synthesizer::load(&SearchPath::from_environment().find(voice)?)?;
@@ -147,10 +164,7 @@ fn train(work: &Path, only: Option<&str>, scale: f64) -> Result<(), Failure> {
     for stage in chosen {
         let bar = bar(stage.name);
         recipe::run_stage(stage, work, &mut |event| {
-            match event {
-                Event::Step { step, steps } => show(&bar, step as usize, steps as usize),
-                Event::Line(line) => bar.println(format!("{}: {}", stage.name, summary(line))),
-            }
+            watch(stage.name, &bar, event);
             ControlFlow::Continue(())
         })?;
         bar.finish();
@@ -158,25 +172,52 @@ fn train(work: &Path, only: Option<&str>, scale: f64) -> Result<(), Failure> {
     Ok(())
 }
 
+fn study(work: &Path, config: &StudyConfig) -> Result<(), Failure> {
+    let mut current = (String::new(), ProgressBar::hidden());
+    let study = run_study(work, config, &mut |name, event| {
+        if current.0 != name {
+            current.1.finish();
+            current = (name.to_owned(), bar(name));
+        }
+        watch(name, &current.1, event);
+    })?;
+    current.1.finish();
+    let folder = work.join(STUDY_DIR);
+    study.save(&folder)?;
+    print!("{}", study.markdown());
+    Ok(())
+}
+
+/// Shows what happens in a run.
+fn watch(name: &str, bar: &ProgressBar, event: Event<'_>) {
+    match event {
+        Event::Step { step, steps } => show(bar, step as usize, steps as usize),
+        Event::Line(line) => bar.println(format!("{name}: {}", summary(line))),
+    }
+}
+
 fn summary(line: &LogLine) -> String {
     let figures = line.figures.iter().map(|(name, value)| match value.as_f64() {
         Some(value) => format!("{name} {value:.4}"),
         None => format!("{name} {value}"),
     });
-    format!("step {} {} {}", line.step, line.kind, figures.collect::<Vec<_>>().join(", "))
+    let kind = match line.kind {
+        LineKind::Train => "train",
+        LineKind::Validation => "validation",
+    };
+    format!("step {} {kind} {}", line.step, figures.collect::<Vec<_>>().join(", "))
 }
 
 /// The losses of each stage that has a log, over its steps.
 fn plot(work: &Path, output: &Path) -> Result<(), Failure> {
     let mut curves = Vec::new();
     for stage in recipe::stages(1.0) {
-        let Ok(log) = std::fs::read_to_string(work.join(stage.name).join("log.jsonl")) else { continue };
-        let lines: Vec<serde_json::Value> =
-            log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let Ok(lines) = read_log(&work.join(stage.name)) else { continue };
         let figure = if stage.name == "acoustic" { "loss" } else { "nll" };
-        let point =
-            |line: &serde_json::Value| Some((line["step"].as_f64()?, line["figures"][figure].as_f64()?));
-        let points = lines.iter().filter(|line| line["kind"] == "validation").filter_map(point).collect();
+        let validations = lines.iter().filter(|line| line.kind == LineKind::Validation);
+        let points =
+            validations.filter_map(|line| Some((line.step as f64, line.figures.get(figure)?.as_f64()?)));
+        let points = points.collect();
         curves.push(Curve { name: format!("{}: {figure}", stage.name), points });
     }
     let plot = CurvePlot {
@@ -207,9 +248,9 @@ fn lines(path: &Path) -> Result<Vec<String>, Failure> {
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
 }
 
-fn bar(name: &'static str) -> ProgressBar {
+fn bar(name: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix:>18} {wide_bar} {pos}/{len} {elapsed} + {eta}");
-    let bar = ProgressBar::new(0).with_prefix(name);
+    let bar = ProgressBar::new(0).with_prefix(name.to_owned());
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -11,6 +11,7 @@ pub mod random;
 pub mod recipe;
 pub mod run;
 pub mod spectral;
+pub mod study;
 pub mod task;
 pub mod vocoder;
 

@@ -13,7 +13,7 @@ use super::TrainError;
 use super::acoustic::{AcousticOptions, AcousticTask, Example};
 use super::adam::AdamConfig;
 use super::checkpoint::{self, Files, Progress};
-use super::features::{Split, load_features};
+use super::features::{FeatureError, FeatureReader, Split, Utterance};
 use super::run::{Ending, Observer, RunConfig, train};
 use super::vocoder::{Material, VocoderTask, VocoderTraining};
 use crate::nn::Params;
@@ -113,38 +113,91 @@ pub fn run_stage(stage: &Stage, work: &Path, observer: &mut Observer<'_>) -> Res
         Some(before) => best_weights(work, before)?,
         None => HashMap::new(),
     };
-    let features = work.join(FEATURES_DIR);
-    let folder = work.join(stage.name);
-    let rates = (stage.run.steps, stage.run.learning_rate);
+    let job = Job {
+        features: &work.join(FEATURES_DIR),
+        most_utterances: None,
+        preset,
+        folder: &work.join(stage.name),
+        run: stage.run.clone(),
+    };
     match &stage.model {
-        Model::Acoustic { seed } => {
-            let config = acoustic::Config::default();
-            let read = |split| -> Result<Vec<Example>, TrainError> {
-                Ok(load_features(&features, split)?.into_iter().map(Example::from).collect())
-            };
-            let options = AcousticOptions { seed: *seed, preset, ..AcousticOptions::default() };
-            let mut task = AcousticTask::new(&config, (read(Split::Train)?, read(Split::HeldOut)?), options)?;
-            let model = fingerprint(&(&config, seed, rates));
-            train(&mut task, &RunConfig { model, ..stage.run.clone() }, &folder, observer)
-        }
+        Model::Acoustic { seed } => job.train_acoustic(&acoustic::Config::default(), *seed, observer),
         Model::Vocoder { flows, training } => {
-            let native = vocoder::Config::native();
-            let read = |split| -> Result<Material, TrainError> {
-                Ok(Material::from_utterances(&load_features(&features, split)?, native.mel_bands))
-            };
-            let material = read(Split::Train)?;
-            let config = vocoder::Config { flows: *flows, sample_rms: material.rms(), ..native };
-            let params = Params::trainable(training.seed, preset, &Device::Cpu);
-            let held_out = read(Split::HeldOut)?;
-            let mut task = VocoderTask::new(&config, params, (material, held_out), *training)?;
-            let model = fingerprint(&(&config, training, rates));
-            train(&mut task, &RunConfig { model, ..stage.run.clone() }, &folder, observer)
+            let config = vocoder::Config { flows: *flows, ..vocoder::Config::native() };
+            job.train_vocoder(config, training, observer)
         }
     }
 }
 
-fn fingerprint(settings: &impl Serialize) -> String {
-    serde_json::to_string(settings).unwrap_or_default()
+/// The training of one model: from what, and where to.
+pub(super) struct Job<'a> {
+    /// The folder of the feature files.
+    pub(super) features: &'a Path,
+    /// How many training utterances to take; all if `None`.
+    pub(super) most_utterances: Option<usize>,
+    /// Weights to start from, by parameter name.
+    pub(super) preset: HashMap<String, Tensor>,
+    /// Where checkpoints and log go.
+    pub(super) folder: &'a Path,
+    /// Steps and rates.
+    pub(super) run: RunConfig,
+}
+
+impl Job<'_> {
+    pub(super) fn train_acoustic(
+        self,
+        config: &acoustic::Config,
+        seed: u64,
+        observer: &mut Observer<'_>,
+    ) -> Result<Ending, TrainError> {
+        let read = |split| -> Result<Vec<Example>, TrainError> {
+            self.utterances(split)?.map(|utterance| Ok(Example::from(utterance?))).collect()
+        };
+        let (train_set, held_out) = (read(Split::Train)?, read(Split::HeldOut)?);
+        let model = self.fingerprint((config, seed));
+        let options = AcousticOptions { seed, preset: self.preset, ..AcousticOptions::default() };
+        let mut task = AcousticTask::new(config, (train_set, held_out), options)?;
+        train(&mut task, &RunConfig { model, ..self.run }, self.folder, observer)
+    }
+
+    /// The level of the samples that `config` states is replaced by that of the training material.
+    pub(super) fn train_vocoder(
+        self,
+        config: vocoder::Config,
+        training: &VocoderTraining,
+        observer: &mut Observer<'_>,
+    ) -> Result<Ending, TrainError> {
+        let read = |split| -> Result<Material, TrainError> {
+            let mut material = Material::default();
+            for utterance in self.utterances(split)? {
+                material.push(&utterance?, config.mel_bands);
+            }
+            Ok(material)
+        };
+        let (material, held_out) = (read(Split::Train)?, read(Split::HeldOut)?);
+        let config = vocoder::Config { sample_rms: material.rms(), ..config };
+        let model = self.fingerprint((&config, training));
+        let params = Params::trainable(training.seed, self.preset, &Device::Cpu);
+        let mut task = VocoderTask::new(&config, params, (material, held_out), *training)?;
+        train(&mut task, &RunConfig { model, ..self.run }, self.folder, observer)
+    }
+
+    fn utterances(
+        &self,
+        split: Split,
+    ) -> Result<impl Iterator<Item = Result<Utterance, FeatureError>>, TrainError> {
+        let most = self.most_utterances.filter(|_| split == Split::Train).unwrap_or(usize::MAX);
+        Ok(FeatureReader::open(&self.features.join(split.file_name()))?.take(most))
+    }
+
+    fn fingerprint(&self, (config, model): (impl Serialize, impl Serialize)) -> String {
+        let rates = (self.run.steps, self.run.learning_rate);
+        match self.most_utterances {
+            None => serde_json::to_string(&(config, model, rates)),
+            Some(most) => serde_json::to_string(&(config, model, rates, most)),
+        }
+        .unwrap_or_default()
+    }
 }
 
 /// The voice of the last stages' best weights.
