@@ -8,10 +8,11 @@ use fastglow::engine::Synthesizer;
 use fastglow::plot::{Curve, CurvePlot, loss_curve};
 use fastglow::train::TrainError;
 use fastglow::train::corpus::{CorpusConfig, make_corpus};
+use fastglow::train::dictionary::{make_letter_to_sound, make_lexicon};
 use fastglow::train::evaluate::speak_evaluation;
 use fastglow::train::features::{FeatureConfig, extract_corpus};
 use fastglow::train::recipe::{self, Stage};
-use fastglow::train::run::{Event, LineKind, LogLine, read_log};
+use fastglow::train::run::{Event, LineKind, LogLine, RunConfig, read_log};
 use fastglow::train::study::{STUDY_DIR, StudyConfig, run_study};
 use fastglow::voice::{DEFAULT_VOICE, MelSettings, Meta, Packing, SearchPath};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -52,6 +53,10 @@ enum Command {
         /// Multiplies all numbers of steps.
         #[arg(long, default_value_t = 1.0, value_parser = scale)]
         scale: f64,
+        /// Steps between checkpoints: what a kill or a power cut can cost.
+        #[arg(long, default_value_t = RunConfig::default().checkpoint_every, value_name = "STEPS",
+              value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        checkpoint_every: u64,
     },
     /// Put the best weights into one voice file.
     Pack {
@@ -83,6 +88,25 @@ enum Command {
         /// Decides starts, batches and dropout.
         #[arg(long, default_value_t = StudyConfig::default().seed)]
         seed: u64,
+    },
+    /// Compile a pronunciation dictionary to the lexicon that is part of the program.
+    Lexicon {
+        /// The dictionary, in CMUdict's text format.
+        dictionary: PathBuf,
+        /// The lexicon file, such as `english.lex`.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Train the letter-to-sound model that is part of the program, and measure it on the 5 % of words held out.
+    Letters {
+        /// The dictionary, in CMUdict's text format.
+        dictionary: PathBuf,
+        /// The model file, such as `english.lts`.
+        #[arg(short, long)]
+        output: PathBuf,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Speak texts by the teacher, by the vocoder from the teacher's mel, and by the voice, to compare.
     Evaluate {
@@ -127,9 +151,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 .map_err(TrainError::from)?;
             bar.finish();
         }
-        Command::Run { work, stage, scale } => {
+        Command::Run { work, stage, scale, checkpoint_every } => {
             super::environment::prepare();
-            train(work, stage.as_deref(), *scale)?;
+            let mut stages = recipe::stages(*scale);
+            stages.iter_mut().for_each(|stage| stage.run.checkpoint_every = *checkpoint_every);
+            train(work, &stages, stage.as_deref())?;
         }
         Command::Pack { work, output, float } => {
             let packing = if *float { Packing::Float } else { Packing::Small };
@@ -140,6 +166,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             super::environment::prepare();
             study(work, &StudyConfig { seed: *seed, ..StudyConfig::default() }.scaled(*scale))?;
         }
+        Command::Lexicon { dictionary, output } => {
+            let bytes = make_lexicon(dictionary, output)?;
+            super::print(&format!("{}: {bytes} bytes\n", output.display()))?;
+        }
+        Command::Letters { dictionary, output, json } => letters(dictionary, output, *json)?,
         Command::Evaluate { texts, voice, output } => {
             let texts = lines(texts)?;
             let voice = Synthesizer::load(&SearchPath::from_environment().find(voice)?)?;
@@ -151,8 +182,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn train(work: &Path, only: Option<&str>, scale: f64) -> Result<(), Failure> {
-    let stages = recipe::stages(scale);
+fn train(work: &Path, stages: &[Stage], only: Option<&str>) -> Result<(), Failure> {
     let chosen: Vec<&Stage> = stages.iter().filter(|s| only.is_none_or(|name| name == s.name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = stages.iter().map(|s| s.name).collect();
@@ -184,8 +214,24 @@ fn study(work: &Path, config: &StudyConfig) -> Result<(), Failure> {
     current.1.finish();
     let folder = work.join(STUDY_DIR);
     study.save(&folder)?;
-    print!("{}", study.markdown());
-    Ok(())
+    super::print(&study.markdown())
+}
+
+fn letters(dictionary: &Path, output: &Path, json: bool) -> Result<(), Failure> {
+    let report = make_letter_to_sound(dictionary, output)?;
+    let text = if json {
+        serde_json::json!(report).to_string()
+    } else {
+        format!(
+            "{} held-out words: {:.2} % of words wrong ({:.2} % with stress), {:.2} % of phones ({:.2} %)",
+            report.words,
+            100.0 * report.word_error,
+            100.0 * report.word_error_with_stress,
+            100.0 * report.phone_error,
+            100.0 * report.phone_error_with_stress
+        )
+    };
+    super::print(&(text + "\n"))
 }
 
 /// Shows what happens in a run.

@@ -4,6 +4,7 @@ pub mod acoustic;
 pub mod adam;
 pub mod checkpoint;
 pub mod corpus;
+pub mod dictionary;
 mod error;
 pub mod evaluate;
 pub mod features;

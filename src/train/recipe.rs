@@ -100,8 +100,16 @@ pub fn stages(scale: f64) -> Vec<Stage> {
 ///
 /// # Errors
 /// The stage has not been validated yet, or its file is damaged.
-pub fn best_weights(work: &Path, stage: &str) -> Result<HashMap<String, Tensor>, TrainError> {
-    Ok(checkpoint::load(&Files::new(&work.join(stage)).best)?.0)
+pub fn best_weights(work: &Path, stage: &'static str) -> Result<HashMap<String, Tensor>, TrainError> {
+    Ok(best(work, stage)?.0)
+}
+
+fn best(work: &Path, stage: &'static str) -> Result<(HashMap<String, Tensor>, Progress), TrainError> {
+    let path = Files::new(&work.join(stage)).best;
+    if !path.exists() {
+        return Err(TrainError::StageMissing { path, stage });
+    }
+    checkpoint::load(&path)
 }
 
 /// Runs one stage in `work`, going on from its checkpoint if there is one.
@@ -212,19 +220,18 @@ pub fn assemble(work: &Path, meta: Meta, packing: Packing) -> Result<Voice, Trai
     for part in [Part::Acoustic, Part::Vocoder] {
         let of_part = |stage: &&Stage| stage.part() == part;
         for stage in stages.iter().filter(of_part) {
-            let (_, progress) = checkpoint::load(&Files::new(&work.join(stage.name)).best)?;
+            let (_, progress) = best(work, stage.name)?;
             let Progress { step, best, seconds, .. } = progress;
             let figures = serde_json::json!({ "step": step, "criterion": best, "seconds": seconds.round() });
             training.insert(stage.name.into(), figures);
         }
         let Some(last) = stages.iter().rfind(of_part) else { continue };
-        for (name, tensor) in best_weights(work, last.name)? {
+        let (tensors, progress) = best(work, last.name)?;
+        for (name, tensor) in tensors {
             weights.insert(format!("{}.{name}", part.name()), tensor);
         }
-        let path = Files::new(&work.join(last.name)).best;
-        let (_, progress) = checkpoint::load(&path)?;
-        let settings: Vec<serde_json::Value> =
-            serde_json::from_str(&progress.config).map_err(|e| TrainError::damaged(&path, e))?;
+        let settings: Vec<serde_json::Value> = serde_json::from_str(&progress.config)
+            .map_err(|e| TrainError::damaged(&Files::new(&work.join(last.name)).best, e))?;
         let config = settings.into_iter().next().unwrap_or_default();
         match part {
             Part::Acoustic => configs.acoustic = config,

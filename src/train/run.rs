@@ -176,6 +176,8 @@ pub fn train(
             || exhausted(&progress)
         {
             progress.seconds += std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
+            // After a power cut the log must not lack what the checkpoint takes for written.
+            log.file.sync_data().map_err(|e| TrainError::io(&files.log, e))?;
             checkpoint::save(&files.last, adam.state()?, &progress)?;
         }
         if stop {
