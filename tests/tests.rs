@@ -5,6 +5,7 @@ mod acoustic;
 mod cli;
 mod engine;
 mod front_end;
+mod goldens;
 mod nn;
 mod signal;
 mod tiny_voice;
