@@ -39,6 +39,7 @@
 pub mod error;
 
 mod atomic_file;
+mod random;
 
 pub mod text;
 
