@@ -50,6 +50,16 @@ impl AtomicFile {
     }
 }
 
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file().flush()
+    }
+}
+
 fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -60,14 +70,11 @@ fn directory_of(path: &Path) -> &Path {
 /// Writes `path` through `fill`, or leaves it as it was.
 pub(crate) fn write(
     path: &Path,
-    fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+    fill: impl FnOnce(&mut BufWriter<AtomicFile>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut file = AtomicFile::create(path)?;
-    let mut writer = BufWriter::new(file.file());
+    let mut writer = BufWriter::new(AtomicFile::create(path)?);
     fill(&mut writer)?;
-    writer.flush()?;
-    drop(writer);
-    file.commit()
+    writer.into_inner().map_err(io::IntoInnerError::into_error)?.commit()
 }
 
 #[cfg(test)]

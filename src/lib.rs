@@ -40,6 +40,7 @@
 pub mod error;
 
 mod atomic_file;
+mod random;
 
 pub mod text;
 

@@ -10,7 +10,7 @@ use fastglow::phoneme::{Pause, Phone, PhonemeSeq, Symbol, WordPosition, phrase_p
 use fastglow::train::acoustic::Example;
 
 /// A native model small enough for finite differences.
-fn tiny() -> Config {
+pub fn tiny() -> Config {
     Config {
         mels: 8,
         width: 16,
@@ -35,7 +35,7 @@ fn tiny() -> Config {
 }
 
 /// Pseudo-random numbers for inputs.
-struct Draws(u64);
+pub struct Draws(pub u64);
 
 impl Draws {
     fn next(&mut self) -> u64 {
@@ -47,7 +47,7 @@ impl Draws {
         self.next() % bound
     }
 
-    fn unit(&mut self) -> f32 {
+    pub fn unit(&mut self) -> f32 {
         self.below(1 << 20) as f32 / (1 << 20) as f32
     }
 }
@@ -75,7 +75,7 @@ fn phrase(count: usize, draws: &mut Draws) -> PhonemeSeq {
 }
 
 /// An utterance whose sound follows its phones: what is to be learned can be learned.
-fn example(count: usize, mels: usize, draws: &mut Draws) -> Example {
+pub fn example(count: usize, mels: usize, draws: &mut Draws) -> Example {
     let phones = phrase(count, draws).phones;
     let durations_frames: Vec<u32> =
         phones.iter().map(|p| 2 + u32::from(p.symbol.id()) % 4 + draws.below(2) as u32).collect();

@@ -274,6 +274,46 @@ fn a_full_disk_is_an_error_and_leaves_nothing() {
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_output_on_a_full_disk_is_an_error() {
+    for arguments in [&["-o", "-", "hello"][..], &["-o", "-", "--raw", "hello"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = speak(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let text = stderr(&output);
+        assert_eq!(code(&output), 1, "{text}");
+        assert!(text.contains("error: ") && text.contains("hint: "), "{text}");
+    }
+}
+
+/// A filesystem of 64 KiB in a namespace of its own, where the system lets ordinary users make one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_filesystem_that_fills_up_on_the_way_keeps_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = |script: &str| {
+        let mount = "mount -t tmpfs -o size=64k none . && cd \"$PWD\"";
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &format!("{mount} && {script}")]);
+        command.current_dir(folder.path()).output()
+    };
+    if !inside("true").is_ok_and(|output| output.status.success()) {
+        let mut to = std::io::stderr();
+        writeln!(to, "\n*** NOT RUN: a full filesystem: this system gives no user namespaces ***\n").unwrap();
+        return;
+    }
+    let script = format!(
+        "echo old > a.wav; '{}' speak --voice '{}' -o a.wav '{}'; echo \"code $?\"; ls -A; cat a.wav",
+        env!("CARGO_BIN_EXE_fastglow"),
+        tiny_voice::file().display(),
+        "hello there everybody ".repeat(10)
+    );
+    let output = inside(&script).unwrap();
+    let text = stderr(&output);
+    assert!(text.contains("error: a.wav: cannot write") && text.contains("hint: "), "{text}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "code 1\na.wav\nold\n");
+}
+
 #[test]
 fn voices_are_listed_shown_and_verified() {
     let file = tiny_voice::file();

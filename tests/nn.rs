@@ -9,7 +9,7 @@ mod streaming;
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
-use fastglow::nn::Params;
+use fastglow::nn::{Init, Params};
 
 const DEVICE: Device = Device::Cpu;
 
@@ -57,4 +57,13 @@ fn float(tensors: &[(&str, &Tensor)]) -> Params {
     let tensors: HashMap<_, _> =
         tensors.iter().map(|(name, tensor)| (name.to_string(), (*tensor).clone())).collect();
     Params::float(tensors, &DEVICE)
+}
+
+#[test]
+fn starting_values_are_a_matter_of_seed_and_name() {
+    let params = Params::trainable(1, HashMap::new(), &DEVICE).pp("layer");
+    let values = params.tensor("weight", 4, Init::Uniform(1.0)).unwrap().to_vec1::<f32>().unwrap();
+    // SplitMix64 of the seed and FNV-1a of `layer.weight`, computed elsewhere: saved runs go on only if they stay.
+    let wanted = [-0.788_112_34, -0.248_616_28, -0.496_917_3, -0.785_381_85];
+    assert!(values.iter().zip(wanted).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-7), "{values:?}");
 }

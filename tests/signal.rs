@@ -9,6 +9,8 @@ use fastglow::signal::{
     aligned_excitation, continuous_log_f0, read_wav,
 };
 
+use super::goldens;
+
 const HOP: usize = 256;
 /// The part of the excitation that the references hold, in frames.
 const EXCITATION_FRAMES: std::ops::Range<usize> = 40..84;
@@ -133,24 +135,10 @@ fn the_aligned_source_is_that_of_its_definition() {
     assert!(relative_energy(&unaligned[part], &want) > 0.5);
 }
 
-/// The golden set beside the checkout, or where `FASTGLOW_GOLDENS` says; `None`, loudly, where it is absent.
-fn golden(file: &str, test: &str) -> Option<Arrays> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/goldens");
-    let directory = std::env::var_os("FASTGLOW_GOLDENS").map_or(beside, PathBuf::from);
-    let path = directory.join(file);
-    if !path.is_file() {
-        eprintln!(
-            "NOT RUN: {test}: {} is absent (set FASTGLOW_GOLDENS to the golden set's folder)",
-            path.display()
-        );
-        return None;
-    }
-    Some(candle_core::safetensors::load(path, &Device::Cpu).unwrap())
-}
-
 #[test]
 fn the_golden_mels_are_met() {
-    let Some(arrays) = golden("mel_io.safetensors", "the_golden_mels_are_met") else { return };
+    let Some(path) = goldens::file("mel_io.safetensors") else { return };
+    let arrays = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
     let audio = values(&arrays, "audio");
 
     let stft = Stft::new(1024, HOP).unwrap();

@@ -7,6 +7,7 @@ mod chunker;
 mod cli;
 mod engine;
 mod front_end;
+mod goldens;
 mod nn;
 mod signal;
 mod streaming;

@@ -1,6 +1,6 @@
 //! Random numbers addressed by seed and position.
 
-use crate::nn::ops::mix;
+use crate::random::mix;
 
 /// A table of random numbers that is computed instead of stored: the same seed and position give the same number.
 #[derive(Debug, Clone, Copy)]

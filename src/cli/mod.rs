@@ -15,10 +15,12 @@ mod speak;
 mod train;
 mod voices;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use failure::Failure;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -82,6 +84,12 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Writes a listing or figures to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    written.map_err(|source| Failure::Io { what: "standard output", source })
 }
 
 fn report_spans() {

@@ -8,10 +8,12 @@ use fastglow::engine::Synthesizer;
 use fastglow::plot::{Curve, CurvePlot, loss_curve};
 use fastglow::train::TrainError;
 use fastglow::train::corpus::{CorpusConfig, make_corpus};
+use fastglow::train::dictionary::{make_letter_to_sound, make_lexicon};
 use fastglow::train::evaluate::speak_evaluation;
 use fastglow::train::features::{FeatureConfig, extract_corpus};
 use fastglow::train::recipe::{self, Stage};
-use fastglow::train::run::{Event, LogLine};
+use fastglow::train::run::{Event, LineKind, LogLine, RunConfig, read_log};
+use fastglow::train::study::{STUDY_DIR, StudyConfig, run_study};
 use fastglow::voice::{DEFAULT_VOICE, MelSettings, Meta, Packing, SearchPath};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -51,6 +53,10 @@ enum Command {
         /// Multiplies all numbers of steps.
         #[arg(long, default_value_t = 1.0, value_parser = scale)]
         scale: f64,
+        /// Steps between checkpoints: what a kill or a power cut can cost.
+        #[arg(long, default_value_t = RunConfig::default().checkpoint_every, value_name = "STEPS",
+              value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        checkpoint_every: u64,
     },
     /// Put the best weights into one voice file.
     Pack {
@@ -70,6 +76,37 @@ enum Command {
         /// The PNG file.
         #[arg(short, long)]
         output: PathBuf,
+    },
+    /// Compare parts by short trainings: the vocoder's prior and conditioning, the acoustic model's post-net. Needs the
+    /// features and the acoustic stage; goes on where it was interrupted; writes `study/study.json` and `study/study.md`.
+    Study {
+        /// The work folder.
+        work: PathBuf,
+        /// Multiplies all numbers of steps.
+        #[arg(long, default_value_t = 1.0, value_parser = scale)]
+        scale: f64,
+        /// Decides starts, batches and dropout.
+        #[arg(long, default_value_t = StudyConfig::default().seed)]
+        seed: u64,
+    },
+    /// Compile a pronunciation dictionary to the lexicon that is part of the program.
+    Lexicon {
+        /// The dictionary, in CMUdict's text format.
+        dictionary: PathBuf,
+        /// The lexicon file, such as `english.lex`.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Train the letter-to-sound model that is part of the program, and measure it on the 5 % of words held out.
+    Letters {
+        /// The dictionary, in CMUdict's text format.
+        dictionary: PathBuf,
+        /// The model file, such as `english.lts`.
+        #[arg(short, long)]
+        output: PathBuf,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Speak texts by the teacher, by the vocoder from the teacher's mel, and by the voice, to compare.
     Evaluate {
@@ -114,15 +151,26 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 .map_err(TrainError::from)?;
             bar.finish();
         }
-        Command::Run { work, stage, scale } => {
+        Command::Run { work, stage, scale, checkpoint_every } => {
             super::environment::prepare();
-            train(work, stage.as_deref(), *scale)?;
+            let mut stages = recipe::stages(*scale);
+            stages.iter_mut().for_each(|stage| stage.run.checkpoint_every = *checkpoint_every);
+            train(work, &stages, stage.as_deref())?;
         }
         Command::Pack { work, output, float } => {
             let packing = if *float { Packing::Float } else { Packing::Small };
             recipe::assemble(work, meta(output), packing)?.save(output)?;
         }
         Command::Plot { work, output } => plot(work, output)?,
+        Command::Study { work, scale, seed } => {
+            super::environment::prepare();
+            study(work, &StudyConfig { seed: *seed, ..StudyConfig::default() }.scaled(*scale))?;
+        }
+        Command::Lexicon { dictionary, output } => {
+            let bytes = make_lexicon(dictionary, output)?;
+            super::print(&format!("{}: {bytes} bytes\n", output.display()))?;
+        }
+        Command::Letters { dictionary, output, json } => letters(dictionary, output, *json)?,
         Command::Evaluate { texts, voice, output } => {
             let texts = lines(texts)?;
             let voice = Synthesizer::load(&SearchPath::from_environment().find(voice)?)?;
@@ -134,8 +182,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn train(work: &Path, only: Option<&str>, scale: f64) -> Result<(), Failure> {
-    let stages = recipe::stages(scale);
+fn train(work: &Path, stages: &[Stage], only: Option<&str>) -> Result<(), Failure> {
     let chosen: Vec<&Stage> = stages.iter().filter(|s| only.is_none_or(|name| name == s.name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = stages.iter().map(|s| s.name).collect();
@@ -147,10 +194,7 @@ fn train(work: &Path, only: Option<&str>, scale: f64) -> Result<(), Failure> {
     for stage in chosen {
         let bar = bar(stage.name);
         recipe::run_stage(stage, work, &mut |event| {
-            match event {
-                Event::Step { step, steps } => show(&bar, step as usize, steps as usize),
-                Event::Line(line) => bar.println(format!("{}: {}", stage.name, summary(line))),
-            }
+            watch(stage.name, &bar, event);
             ControlFlow::Continue(())
         })?;
         bar.finish();
@@ -158,25 +202,68 @@ fn train(work: &Path, only: Option<&str>, scale: f64) -> Result<(), Failure> {
     Ok(())
 }
 
+fn study(work: &Path, config: &StudyConfig) -> Result<(), Failure> {
+    let mut current = (String::new(), ProgressBar::hidden());
+    let study = run_study(work, config, &mut |name, event| {
+        if current.0 != name {
+            current.1.finish();
+            current = (name.to_owned(), bar(name));
+        }
+        watch(name, &current.1, event);
+    })?;
+    current.1.finish();
+    let folder = work.join(STUDY_DIR);
+    study.save(&folder)?;
+    super::print(&study.markdown())
+}
+
+fn letters(dictionary: &Path, output: &Path, json: bool) -> Result<(), Failure> {
+    let report = make_letter_to_sound(dictionary, output)?;
+    let text = if json {
+        serde_json::json!(report).to_string()
+    } else {
+        format!(
+            "{} held-out words: {:.2} % of words wrong ({:.2} % with stress), {:.2} % of phones ({:.2} %)",
+            report.words,
+            100.0 * report.word_error,
+            100.0 * report.word_error_with_stress,
+            100.0 * report.phone_error,
+            100.0 * report.phone_error_with_stress
+        )
+    };
+    super::print(&(text + "\n"))
+}
+
+/// Shows what happens in a run.
+fn watch(name: &str, bar: &ProgressBar, event: Event<'_>) {
+    match event {
+        Event::Step { step, steps } => show(bar, step as usize, steps as usize),
+        Event::Line(line) => bar.println(format!("{name}: {}", summary(line))),
+    }
+}
+
 fn summary(line: &LogLine) -> String {
     let figures = line.figures.iter().map(|(name, value)| match value.as_f64() {
         Some(value) => format!("{name} {value:.4}"),
         None => format!("{name} {value}"),
     });
-    format!("step {} {} {}", line.step, line.kind, figures.collect::<Vec<_>>().join(", "))
+    let kind = match line.kind {
+        LineKind::Train => "train",
+        LineKind::Validation => "validation",
+    };
+    format!("step {} {kind} {}", line.step, figures.collect::<Vec<_>>().join(", "))
 }
 
 /// The losses of each stage that has a log, over its steps.
 fn plot(work: &Path, output: &Path) -> Result<(), Failure> {
     let mut curves = Vec::new();
     for stage in recipe::stages(1.0) {
-        let Ok(log) = std::fs::read_to_string(work.join(stage.name).join("log.jsonl")) else { continue };
-        let lines: Vec<serde_json::Value> =
-            log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let Ok(lines) = read_log(&work.join(stage.name)) else { continue };
         let figure = if stage.name == "acoustic" { "loss" } else { "nll" };
-        let point =
-            |line: &serde_json::Value| Some((line["step"].as_f64()?, line["figures"][figure].as_f64()?));
-        let points = lines.iter().filter(|line| line["kind"] == "validation").filter_map(point).collect();
+        let validations = lines.iter().filter(|line| line.kind == LineKind::Validation);
+        let points =
+            validations.filter_map(|line| Some((line.step as f64, line.figures.get(figure)?.as_f64()?)));
+        let points = points.collect();
         curves.push(Curve { name: format!("{}: {figure}", stage.name), points });
     }
     let plot = CurvePlot {
@@ -207,9 +294,9 @@ fn lines(path: &Path) -> Result<Vec<String>, Failure> {
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
 }
 
-fn bar(name: &'static str) -> ProgressBar {
+fn bar(name: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix:>18} {wide_bar} {pos}/{len} {elapsed} + {eta}");
-    let bar = ProgressBar::new(0).with_prefix(name);
+    let bar = ProgressBar::new(0).with_prefix(name.to_owned());
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -1,7 +1,5 @@
 //! `fastglow voices`
 
-use std::io::{self, Write};
-
 use clap::{Args, Subcommand};
 use fastglow::engine::Synthesizer;
 use fastglow::voice::{DEFAULT_VOICE, Found, Part, SearchPath, Voice};
@@ -53,8 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             format!("{}: sound ({} tensors)\n", voice.origin(), voice.tensors().count())
         }
     };
-    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
-    written.map_err(|source| Failure::Io { what: "standard output", source })
+    super::print(&text)
 }
 
 /// A damaged voice is listed with a warning: it is there, and it will not speak.

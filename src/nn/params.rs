@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use candle_core::{Device, Result, Shape, Tensor, Var, bail};
 
 use super::{Stored, Weight};
+use crate::random::SplitMix;
 
 /// How a fresh parameter starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -261,7 +262,7 @@ fn check_shape(path: &str, got: &Shape, expected: &Shape) -> Result<()> {
 
 fn fresh(seed: u64, path: &str, shape: &Shape, init: Init) -> Result<Tensor> {
     let device = Device::Cpu;
-    let mut random = SplitMix::new(seed ^ fnv1a(path));
+    let mut random = Draws(SplitMix::new(seed ^ fnv1a(path)));
     let count = shape.elem_count();
     let values: Vec<f32> = match init {
         Init::Zeros => vec![0.0; count],
@@ -294,25 +295,13 @@ fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-/// SplitMix64: enough for starting values.
-struct SplitMix(u64);
+/// Starting values.
+struct Draws(SplitMix);
 
-impl SplitMix {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
+impl Draws {
     /// In (0, 1).
     fn unit(&mut self) -> f32 {
-        ((self.next() >> 40) as f32 + 0.5) / (1u64 << 24) as f32
+        ((self.0.bits() >> 40) as f32 + 0.5) / (1u64 << 24) as f32
     }
 
     /// Box and Muller.

@@ -19,6 +19,12 @@ pub enum DictionaryError {
         /// What stands there.
         found: String,
     },
+    /// The file is no text of a dictionary's size.
+    #[error("dictionary: expected UTF-8 text of at most {most_bytes} bytes")]
+    NotText {
+        /// The limit.
+        most_bytes: u64,
+    },
     /// Not one usable word.
     #[error("dictionary: expected lines of `word PH ON ES`, got none")]
     Empty,
@@ -29,7 +35,7 @@ impl DictionaryError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Phone { .. } => "the format is CMUdict's: `hello HH AH0 L OW1`, one word a line",
-            Self::Empty => "give CMUdict's `cmudict.dict`",
+            Self::NotText { .. } | Self::Empty => "give CMUdict's `cmudict.dict`",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a killed run needs to go on: one safetensors file, replaced atomically.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::TrainError;
 use crate::atomic_file;
 
 /// Where a run stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps done.
     pub step: u64,
@@ -23,6 +23,32 @@ pub struct Progress {
     pub seconds: f64,
     /// The model's configuration as JSON: a checkpoint of another one is refused.
     pub config: String,
+    /// What the next line of the log will be the mean of.
+    #[serde(default)]
+    pub sums: Sums,
+}
+
+/// Sums of named figures over steps.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Sums {
+    named: BTreeMap<String, f64>,
+    steps: u32,
+}
+
+impl Sums {
+    /// Adds a step's figures.
+    pub fn add(&mut self, figures: impl IntoIterator<Item = (&'static str, f32)>) {
+        for (name, value) in figures {
+            *self.named.entry(name.into()).or_default() += f64::from(value);
+        }
+        self.steps += 1;
+    }
+
+    /// The means by name.
+    pub fn means(self) -> Vec<(String, f32)> {
+        let steps = f64::from(self.steps.max(1));
+        self.named.into_iter().map(|(name, sum)| (name, (sum / steps) as f32)).collect()
+    }
 }
 
 const PROGRESS: &str = "progress";

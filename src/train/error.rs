@@ -28,6 +28,22 @@ pub enum TrainError {
         /// The checkpoint.
         path: PathBuf,
     },
+    /// A pronunciation dictionary is not one.
+    #[error("{}: {source}", path.display())]
+    Dictionary {
+        /// The dictionary.
+        path: PathBuf,
+        /// What is wrong.
+        source: crate::phoneme::DictionaryError,
+    },
+    /// A stage builds on another that has not been trained.
+    #[error("{}: the stage `{stage}` has not been trained yet", path.display())]
+    StageMissing {
+        /// The checkpoint that is missing.
+        path: PathBuf,
+        /// The stage that makes it.
+        stage: &'static str,
+    },
     /// The loss is not a number, again and again.
     #[error("training diverged at step {step}: the gradient was not finite {count} times in a row")]
     Diverged {
@@ -78,6 +94,10 @@ impl TrainError {
             Self::Damaged { .. } => Some("delete the file and run the command again".into()),
             Self::OtherConfig { .. } => {
                 Some("use the same settings as before, or an empty work folder".into())
+            }
+            Self::Dictionary { source, .. } => Some(source.hint().into()),
+            Self::StageMissing { stage, .. } => {
+                Some(format!("train it first: `fastglow train run WORK --stage {stage}`"))
             }
             Self::Diverged { .. } => Some("lower the learning rate".into()),
             Self::Corpus(error) => error.hint(),

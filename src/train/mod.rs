@@ -4,6 +4,7 @@ pub mod acoustic;
 pub mod adam;
 pub mod checkpoint;
 pub mod corpus;
+pub mod dictionary;
 mod error;
 pub mod evaluate;
 pub mod features;
@@ -11,6 +12,7 @@ pub mod random;
 pub mod recipe;
 pub mod run;
 pub mod spectral;
+pub mod study;
 pub mod task;
 pub mod vocoder;
 

@@ -13,7 +13,7 @@ use super::TrainError;
 use super::acoustic::{AcousticOptions, AcousticTask, Example};
 use super::adam::AdamConfig;
 use super::checkpoint::{self, Files, Progress};
-use super::features::{Split, load_features};
+use super::features::{FeatureError, FeatureReader, Split, Utterance};
 use super::run::{Ending, Observer, RunConfig, train};
 use super::vocoder::{Material, VocoderTask, VocoderTraining};
 use crate::nn::Params;
@@ -100,8 +100,16 @@ pub fn stages(scale: f64) -> Vec<Stage> {
 ///
 /// # Errors
 /// The stage has not been validated yet, or its file is damaged.
-pub fn best_weights(work: &Path, stage: &str) -> Result<HashMap<String, Tensor>, TrainError> {
-    Ok(checkpoint::load(&Files::new(&work.join(stage)).best)?.0)
+pub fn best_weights(work: &Path, stage: &'static str) -> Result<HashMap<String, Tensor>, TrainError> {
+    Ok(best(work, stage)?.0)
+}
+
+fn best(work: &Path, stage: &'static str) -> Result<(HashMap<String, Tensor>, Progress), TrainError> {
+    let path = Files::new(&work.join(stage)).best;
+    if !path.exists() {
+        return Err(TrainError::StageMissing { path, stage });
+    }
+    checkpoint::load(&path)
 }
 
 /// Runs one stage in `work`, going on from its checkpoint if there is one.
@@ -113,38 +121,91 @@ pub fn run_stage(stage: &Stage, work: &Path, observer: &mut Observer<'_>) -> Res
         Some(before) => best_weights(work, before)?,
         None => HashMap::new(),
     };
-    let features = work.join(FEATURES_DIR);
-    let folder = work.join(stage.name);
-    let rates = (stage.run.steps, stage.run.learning_rate);
+    let job = Job {
+        features: &work.join(FEATURES_DIR),
+        most_utterances: None,
+        preset,
+        folder: &work.join(stage.name),
+        run: stage.run.clone(),
+    };
     match &stage.model {
-        Model::Acoustic { seed } => {
-            let config = acoustic::Config::default();
-            let read = |split| -> Result<Vec<Example>, TrainError> {
-                Ok(load_features(&features, split)?.into_iter().map(Example::from).collect())
-            };
-            let options = AcousticOptions { seed: *seed, preset, ..AcousticOptions::default() };
-            let mut task = AcousticTask::new(&config, (read(Split::Train)?, read(Split::HeldOut)?), options)?;
-            let model = fingerprint(&(&config, seed, rates));
-            train(&mut task, &RunConfig { model, ..stage.run.clone() }, &folder, observer)
-        }
+        Model::Acoustic { seed } => job.train_acoustic(&acoustic::Config::default(), *seed, observer),
         Model::Vocoder { flows, training } => {
-            let native = vocoder::Config::native();
-            let read = |split| -> Result<Material, TrainError> {
-                Ok(Material::from_utterances(&load_features(&features, split)?, native.mel_bands))
-            };
-            let material = read(Split::Train)?;
-            let config = vocoder::Config { flows: *flows, sample_rms: material.rms(), ..native };
-            let params = Params::trainable(training.seed, preset, &Device::Cpu);
-            let held_out = read(Split::HeldOut)?;
-            let mut task = VocoderTask::new(&config, params, (material, held_out), *training)?;
-            let model = fingerprint(&(&config, training, rates));
-            train(&mut task, &RunConfig { model, ..stage.run.clone() }, &folder, observer)
+            let config = vocoder::Config { flows: *flows, ..vocoder::Config::native() };
+            job.train_vocoder(config, training, observer)
         }
     }
 }
 
-fn fingerprint(settings: &impl Serialize) -> String {
-    serde_json::to_string(settings).unwrap_or_default()
+/// The training of one model: from what, and where to.
+pub(super) struct Job<'a> {
+    /// The folder of the feature files.
+    pub(super) features: &'a Path,
+    /// How many training utterances to take; all if `None`.
+    pub(super) most_utterances: Option<usize>,
+    /// Weights to start from, by parameter name.
+    pub(super) preset: HashMap<String, Tensor>,
+    /// Where checkpoints and log go.
+    pub(super) folder: &'a Path,
+    /// Steps and rates.
+    pub(super) run: RunConfig,
+}
+
+impl Job<'_> {
+    pub(super) fn train_acoustic(
+        self,
+        config: &acoustic::Config,
+        seed: u64,
+        observer: &mut Observer<'_>,
+    ) -> Result<Ending, TrainError> {
+        let read = |split| -> Result<Vec<Example>, TrainError> {
+            self.utterances(split)?.map(|utterance| Ok(Example::from(utterance?))).collect()
+        };
+        let (train_set, held_out) = (read(Split::Train)?, read(Split::HeldOut)?);
+        let model = self.fingerprint((config, seed));
+        let options = AcousticOptions { seed, preset: self.preset, ..AcousticOptions::default() };
+        let mut task = AcousticTask::new(config, (train_set, held_out), options)?;
+        train(&mut task, &RunConfig { model, ..self.run }, self.folder, observer)
+    }
+
+    /// The level of the samples that `config` states is replaced by that of the training material.
+    pub(super) fn train_vocoder(
+        self,
+        config: vocoder::Config,
+        training: &VocoderTraining,
+        observer: &mut Observer<'_>,
+    ) -> Result<Ending, TrainError> {
+        let read = |split| -> Result<Material, TrainError> {
+            let mut material = Material::default();
+            for utterance in self.utterances(split)? {
+                material.push(&utterance?, config.mel_bands);
+            }
+            Ok(material)
+        };
+        let (material, held_out) = (read(Split::Train)?, read(Split::HeldOut)?);
+        let config = vocoder::Config { sample_rms: material.rms(), ..config };
+        let model = self.fingerprint((&config, training));
+        let params = Params::trainable(training.seed, self.preset, &Device::Cpu);
+        let mut task = VocoderTask::new(&config, params, (material, held_out), *training)?;
+        train(&mut task, &RunConfig { model, ..self.run }, self.folder, observer)
+    }
+
+    fn utterances(
+        &self,
+        split: Split,
+    ) -> Result<impl Iterator<Item = Result<Utterance, FeatureError>>, TrainError> {
+        let most = self.most_utterances.filter(|_| split == Split::Train).unwrap_or(usize::MAX);
+        Ok(FeatureReader::open(&self.features.join(split.file_name()))?.take(most))
+    }
+
+    fn fingerprint(&self, (config, model): (impl Serialize, impl Serialize)) -> String {
+        let rates = (self.run.steps, self.run.learning_rate);
+        match self.most_utterances {
+            None => serde_json::to_string(&(config, model, rates)),
+            Some(most) => serde_json::to_string(&(config, model, rates, most)),
+        }
+        .unwrap_or_default()
+    }
 }
 
 /// The voice of the last stages' best weights.
@@ -159,19 +220,18 @@ pub fn assemble(work: &Path, meta: Meta, packing: Packing) -> Result<Voice, Trai
     for part in [Part::Acoustic, Part::Vocoder] {
         let of_part = |stage: &&Stage| stage.part() == part;
         for stage in stages.iter().filter(of_part) {
-            let (_, progress) = checkpoint::load(&Files::new(&work.join(stage.name)).best)?;
+            let (_, progress) = best(work, stage.name)?;
             let Progress { step, best, seconds, .. } = progress;
             let figures = serde_json::json!({ "step": step, "criterion": best, "seconds": seconds.round() });
             training.insert(stage.name.into(), figures);
         }
         let Some(last) = stages.iter().rfind(of_part) else { continue };
-        for (name, tensor) in best_weights(work, last.name)? {
+        let (tensors, progress) = best(work, last.name)?;
+        for (name, tensor) in tensors {
             weights.insert(format!("{}.{name}", part.name()), tensor);
         }
-        let path = Files::new(&work.join(last.name)).best;
-        let (_, progress) = checkpoint::load(&path)?;
-        let settings: Vec<serde_json::Value> =
-            serde_json::from_str(&progress.config).map_err(|e| TrainError::damaged(&path, e))?;
+        let settings: Vec<serde_json::Value> = serde_json::from_str(&progress.config)
+            .map_err(|e| TrainError::damaged(&Files::new(&work.join(last.name)).best, e))?;
         let config = settings.into_iter().next().unwrap_or_default();
         match part {
             Part::Acoustic => configs.acoustic = config,

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use super::adam::{Adam, AdamConfig};
@@ -57,16 +57,26 @@ impl RunConfig {
     }
 }
 
+/// What a line of the log tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineKind {
+    /// Means over the training steps since the last such line.
+    Train,
+    /// The held-out utterances, under the averaged weights.
+    Validation,
+}
+
 /// A line of the log.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
     /// Steps done.
     pub step: u64,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// `train` or `validation`.
-    pub kind: &'static str,
-    /// Named figures; for training, means since the last line.
+    /// What it tells of.
+    pub kind: LineKind,
+    /// Named figures.
     pub figures: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -111,8 +121,7 @@ pub fn train(
     std::fs::create_dir_all(folder).map_err(|e| TrainError::io(folder, e))?;
     let files = Files::new(folder);
     let mut adam = Adam::new(task.params().vars(), config.adam)?;
-    let mut progress =
-        Progress { step: 0, best: None, stale_validations: 0, seconds: 0.0, config: config.model.clone() };
+    let mut progress = Progress { config: config.model.clone(), ..Progress::default() };
     if files.last.exists() {
         let (state, saved) = checkpoint::load(&files.last)?;
         if saved.config != config.model {
@@ -124,8 +133,7 @@ pub fn train(
     let mut log = Log::open(&files.log, progress.step)?;
     let mut ending = Ending::Complete;
     let mut clock = Instant::now();
-    let mut sums: Vec<(&'static str, f64)> = Vec::new();
-    let (mut summed, mut bad_in_a_row) = (0u32, 0u32);
+    let mut bad_in_a_row = 0u32;
     let exhausted =
         |progress: &Progress| config.patience > 0 && progress.stale_validations >= config.patience;
     while progress.step < config.steps {
@@ -141,26 +149,16 @@ pub fn train(
             return Err(TrainError::Diverged { step: progress.step, count: bad_in_a_row });
         }
         progress.step += 1;
-        summed += 1;
-        let named = loss.parts.iter().map(|&(name, value)| (name, f64::from(value)));
-        for (i, (name, value)) in
-            named.chain([("gradient_norm", f64::from(report.gradient_norm))]).enumerate()
-        {
-            match sums.get_mut(i) {
-                Some(sum) => sum.1 += value,
-                None => sums.push((name, value)),
-            }
-        }
+        progress.sums.add(loss.parts.into_iter().chain([("gradient_norm", report.gradient_norm)]));
         let mut stop = observer(Event::Step { step: progress.step, steps: config.steps }).is_break();
         if progress.step.is_multiple_of(config.validate_every) || progress.step == config.steps {
             progress.seconds += std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
-            let means = sums.drain(..).map(|(name, sum)| (name, (sum / f64::from(summed)) as f32)).collect();
-            stop |= observer(Event::Line(&log.write("train", &progress, means)?)).is_break();
-            summed = 0;
+            let means = std::mem::take(&mut progress.sums).means();
+            stop |= observer(Event::Line(&log.write(LineKind::Train, &progress, means)?)).is_break();
             let trained = adam.swap_in_average()?;
             let figures = task.validate()?;
             let criterion = figures.first().map_or(f32::INFINITY, |f| f.1);
-            stop |= observer(Event::Line(&log.write("validation", &progress, figures)?)).is_break();
+            stop |= observer(Event::Line(&log.write(LineKind::Validation, &progress, figures)?)).is_break();
             if progress.best.is_none_or(|best| criterion < best) {
                 progress.best = Some(criterion);
                 progress.stale_validations = 0;
@@ -178,6 +176,8 @@ pub fn train(
             || exhausted(&progress)
         {
             progress.seconds += std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
+            // After a power cut the log must not lack what the checkpoint takes for written.
+            log.file.sync_data().map_err(|e| TrainError::io(&files.log, e))?;
             checkpoint::save(&files.last, adam.state()?, &progress)?;
         }
         if stop {
@@ -196,6 +196,27 @@ pub fn train(
     Ok(ending)
 }
 
+/// The log of the run in `folder`; lines that a kill has cut short are left out.
+///
+/// # Errors
+/// There is no log, or it cannot be read.
+pub fn read_log(folder: &Path) -> Result<Vec<LogLine>, TrainError> {
+    let path = Files::new(folder).log;
+    let bytes = std::fs::read(&path).map_err(|e| TrainError::io(&path, e))?;
+    Ok(log_lines(&bytes).collect())
+}
+
+fn log_lines(bytes: &[u8]) -> impl Iterator<Item = LogLine> {
+    bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
+}
+
+/// One write a line, so that a kill seldom cuts one.
+fn put(file: &mut impl Write, line: &LogLine) -> std::io::Result<()> {
+    let mut json = serde_json::to_vec(line)?;
+    json.push(b'\n');
+    file.write_all(&json)
+}
+
 /// The log file: one JSON object a line.
 struct Log {
     path: std::path::PathBuf,
@@ -203,20 +224,14 @@ struct Log {
 }
 
 impl Log {
-    /// Opens the log and drops lines later than `step`: they belong to work that a kill has undone.
+    /// Opens the log and drops lines later than `step`, which belong to work that a kill has undone, and what is no line.
     fn open(path: &Path, step: u64) -> Result<Self, TrainError> {
         if path.exists() {
-            let text = std::fs::read_to_string(path).map_err(|e| TrainError::io(path, e))?;
-            let kept: String = text
-                .lines()
-                .filter(|line| {
-                    serde_json::from_str::<serde_json::Value>(line)
-                        .is_ok_and(|value| value["step"].as_u64().is_some_and(|s| s <= step))
-                })
-                .flat_map(|line| [line, "\n"])
-                .collect();
-            atomic_file::write(path, |file| file.write_all(kept.as_bytes()))
-                .map_err(|e| TrainError::io(path, e))?;
+            let bytes = std::fs::read(path).map_err(|e| TrainError::io(path, e))?;
+            atomic_file::write(path, |file| {
+                log_lines(&bytes).filter(|line| line.step <= step).try_for_each(|line| put(file, &line))
+            })
+            .map_err(|e| TrainError::io(path, e))?;
         }
         let file = std::fs::OpenOptions::new()
             .create(true)
@@ -228,14 +243,13 @@ impl Log {
 
     fn write(
         &mut self,
-        kind: &'static str,
+        kind: LineKind,
         progress: &Progress,
-        figures: Vec<(&'static str, f32)>,
+        figures: Vec<(impl Into<String>, f32)>,
     ) -> Result<LogLine, TrainError> {
         let figures = figures.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let line = LogLine { step: progress.step, seconds: progress.seconds.round(), kind, figures };
-        let json = serde_json::to_string(&line).map_err(|e| TrainError::damaged(&self.path, e))?;
-        writeln!(self.file, "{json}").map_err(|e| TrainError::io(&self.path, e))?;
+        put(&mut self.file, &line).map_err(|e| TrainError::io(&self.path, e))?;
         Ok(line)
     }
 }

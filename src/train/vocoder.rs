@@ -10,6 +10,7 @@ use crate::nn::Params;
 use crate::vocoder::{Config, Context, Noise, WaveGlow};
 
 /// Recordings end to end, with what the vocoder is told about them.
+#[derive(Debug, Clone, Default)]
 pub struct Material {
     /// Samples in ±1, a whole number of hops.
     pub samples: Vec<f32>,
@@ -20,19 +21,15 @@ pub struct Material {
 }
 
 impl Material {
-    /// Utterances end to end.
-    pub fn from_utterances(utterances: &[Utterance], mel_bands: usize) -> Self {
-        let mut material = Self { samples: Vec::new(), excitation: Vec::new(), features: Vec::new() };
-        for utterance in utterances {
-            material.samples.extend_from_slice(&utterance.samples);
-            material.excitation.extend_from_slice(&utterance.excitation);
-            let prosody = utterance.log_f0.iter().zip(&utterance.voicing);
-            for (mel, (log_f0, voicing)) in utterance.mel.chunks_exact(mel_bands).zip(prosody) {
-                material.features.extend_from_slice(mel);
-                material.features.extend([log_f0, voicing]);
-            }
+    /// Appends an utterance.
+    pub fn push(&mut self, utterance: &Utterance, mel_bands: usize) {
+        self.samples.extend_from_slice(&utterance.samples);
+        self.excitation.extend_from_slice(&utterance.excitation);
+        let prosody = utterance.log_f0.iter().zip(&utterance.voicing);
+        for (mel, (log_f0, voicing)) in utterance.mel.chunks_exact(mel_bands).zip(prosody) {
+            self.features.extend_from_slice(mel);
+            self.features.extend([log_f0, voicing]);
         }
-        material
     }
 
     /// Root of the mean square of the samples, silences included.

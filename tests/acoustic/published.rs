@@ -1,7 +1,7 @@
 //! The published layout against PyTorch's outputs.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use fastglow::acoustic::{
@@ -10,26 +10,12 @@ use fastglow::acoustic::{
 use fastglow::nn::Params;
 use fastglow::phoneme::PhonemeSeq;
 
+use crate::goldens::{self, published_parts};
+
 use super::Draws;
 
-/// Where the goldens lie: `FASTGLOW_GOLDENS`, or `shared/goldens` beside the checkout.
-fn goldens() -> Option<PathBuf> {
-    let folder = std::env::var_os("FASTGLOW_GOLDENS")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/goldens"));
-    if folder.join("fastspeech2_ckpt.pth.tar").exists() {
-        return Some(folder);
-    }
-    eprintln!("NOT RUN: no goldens in {}; set FASTGLOW_GOLDENS", folder.display());
-    None
-}
-
-fn load(folder: &std::path::Path) -> FastSpeech {
-    let path = folder.join("fastspeech2_ckpt.pth.tar");
-    let tensors: HashMap<String, Tensor> =
-        candle_core::pickle::read_all_with_key(path, Some("model")).unwrap().into_iter().collect();
-    assert!(!tensors.is_empty());
-    let (config, tensors) = from_published(&tensors, 2).unwrap();
+fn model(tensors: &HashMap<String, Tensor>) -> FastSpeech {
+    let (config, tensors) = from_published(tensors, 2).unwrap();
     FastSpeech::new(&config, &Params::float(tensors, &Device::Cpu)).unwrap()
 }
 
@@ -48,10 +34,29 @@ fn ids(tensor: &Tensor, length: usize) -> Vec<u32> {
 
 #[test]
 fn published_weights_give_the_published_output() {
-    let Some(folder) = goldens() else { return };
-    let model = load(&folder);
-    let want =
-        candle_core::safetensors::load(folder.join("fastspeech2_io.safetensors"), &Device::Cpu).unwrap();
+    let (Some(weights), Some(outputs)) =
+        (goldens::file("fastspeech2_ckpt.pth.tar"), goldens::file("fastspeech2_io.safetensors"))
+    else {
+        return;
+    };
+    let tensors: HashMap<_, _> =
+        candle_core::pickle::read_all_with_key(weights, Some("model")).unwrap().into_iter().collect();
+    assert!(!tensors.is_empty());
+    meets(&model(&tensors), &candle_core::safetensors::load(outputs, &Device::Cpu).unwrap());
+}
+
+/// The committed model and outputs, made by `make_published_references.py`.
+#[test]
+fn small_weights_of_the_published_layout_give_pytorch_s_output() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/published_fastspeech2.safetensors");
+    let (tensors, outputs) = published_parts(&path);
+    let model = model(&tensors);
+    assert_eq!((model.config().symbols, model.config().width, model.config().mels), (20, 8, 6));
+    meets(&model, &outputs);
+}
+
+/// Every output of the whole batch and of each sentence alone, under three settings of the controls.
+fn meets(model: &FastSpeech, want: &HashMap<String, Tensor>) {
     let lengths = want["src_lens"].to_vec1::<i64>().unwrap();
     let batch: Vec<Vec<u32>> = lengths
         .iter()
@@ -66,11 +71,11 @@ fn published_weights_give_the_published_output() {
     for (case, pitch, duration) in [("c1", 1.0, 1.0), ("c2", 1.2, 1.1), ("c3", 0.8, 1.7)] {
         let controls = PublishedControls { pitch, duration };
         let whole = model.infer_ids(&batch, &controls).unwrap();
-        compare(&format!("batch_{case}"), &whole, &want);
+        compare(&format!("batch_{case}"), &whole, want);
         for i in 0..batch.len() {
             let length = want[&format!("ids_single{i}")].dim(0).unwrap();
             let single = ids(&want[&format!("ids_single{i}")], length);
-            compare(&format!("single{i}_{case}"), &model.infer_ids(&[single], &controls).unwrap(), &want);
+            compare(&format!("single{i}_{case}"), &model.infer_ids(&[single], &controls).unwrap(), want);
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Layers against PyTorch: a small committed file, made by `make_nn_references.py` beside this test's folder, and the
-//! larger golden set, which lies outside the repository, in the folder `FASTGLOW_GOLDENS` or `../shared/goldens`.
+//! larger golden set.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::{Tensor, Var};
 use fastglow::nn::{
     BatchNorm1d, Conv1d, Conv1dConfig, ConvTranspose1d, ConvTranspose1dConfig, Gru, LayerNorm, Linear,
     Padding, Params, Reading, Statistics, fold_weight_norm, ops, square, tap_major, tap_major_transposed,
 };
+
+use crate::goldens;
 
 use super::{DEVICE, assert_close, float, trainable};
 
@@ -28,19 +30,6 @@ impl References {
         Self::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/nn_references.safetensors"))
     }
 
-    /// The golden set, if it is at hand.
-    fn goldens(test: &str) -> Option<Self> {
-        let folder = std::env::var_os("FASTGLOW_GOLDENS")
-            .map(PathBuf::from)
-            .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/goldens"));
-        let path = folder.join("candle_traps.safetensors");
-        if path.exists() {
-            return Some(Self::load(&path));
-        }
-        eprintln!("NOT RUN: `{test}`: {} is not here; set FASTGLOW_GOLDENS", path.display());
-        None
-    }
-
     fn get(&self, name: &str) -> &Tensor {
         self.tensors.get(name).unwrap_or_else(|| panic!("the references have no `{name}`"))
     }
@@ -51,10 +40,10 @@ impl References {
     }
 }
 
-/// Runs `test` on the golden set.
-fn with_goldens(name: &str, test: impl Fn(&References)) {
-    if let Some(references) = References::goldens(name) {
-        test(&references);
+/// Runs `test` on the golden set, if it is at hand.
+fn with_goldens(test: impl Fn(&References)) {
+    if let Some(path) = goldens::file("candle_traps.safetensors") {
+        test(&References::load(&path));
     }
 }
 
@@ -162,7 +151,7 @@ fn matrix(references: &References) {
 /// Kernels that are views, in the layout which unpickling gives.
 #[test]
 fn golden_convolution_by_a_view() {
-    with_goldens("golden_convolution_by_a_view", |r| {
+    with_goldens(|r| {
         let kernel = r.get("conv_t_kernel_base").transpose(0, 1).unwrap();
         assert!(!kernel.is_contiguous());
         let first = kernel.narrow(2, 0, 1).unwrap();
@@ -186,7 +175,7 @@ fn golden_convolution_by_a_view() {
 
 #[test]
 fn golden_linear_on_views() {
-    with_goldens("golden_linear_on_views", |r| {
+    with_goldens(|r| {
         let xs = r.get("linear_x_base").transpose(1, 2).unwrap();
         assert!(!xs.is_contiguous());
         let view = r.get("linear_t_w_base").t().unwrap();
@@ -202,7 +191,7 @@ fn golden_linear_on_views() {
 
 #[test]
 fn golden_convolutions_and_their_gradients() {
-    with_goldens("golden_convolutions_and_their_gradients", |r| {
+    with_goldens(|r| {
         let dilated = |padding| Conv1dConfig { dilation: 2, ..Conv1dConfig::new(3, padding) };
         convolution(r, "convgrad_pad0", Conv1dConfig::new(3, Padding::Valid));
         convolution(r, "convgrad_dil2", dilated(Padding::Valid));
@@ -217,22 +206,22 @@ fn golden_convolutions_and_their_gradients() {
 
 #[test]
 fn golden_transposed_convolution() {
-    with_goldens("golden_transposed_convolution", |r| transposed_convolution(r, 4));
+    with_goldens(|r| transposed_convolution(r, 4));
 }
 
 #[test]
 fn golden_gru() {
-    with_goldens("golden_gru", recurrence);
+    with_goldens(recurrence);
 }
 
 #[test]
 fn golden_batch_norm() {
-    with_goldens("golden_batch_norm", batch_normalisation);
+    with_goldens(batch_normalisation);
 }
 
 #[test]
 fn golden_matrix() {
-    with_goldens("golden_matrix", matrix);
+    with_goldens(matrix);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::values;
+use crate::random::mix;
 
 /// Sets the rows of `xs [batch, time, channels]` at and after each sequence's length to zero; nothing to do, and
 /// nothing copied, when every sequence is `time` rows long.
@@ -92,14 +93,6 @@ impl DropMask {
             .to_dtype(xs.dtype())?
             .to_device(xs.device())
     }
-}
-
-/// The finaliser of SplitMix64: every bit of the argument moves every bit of the result.
-#[inline(always)]
-pub(crate) fn mix(z: u64) -> u64 {
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// `xs + dropped(ys)`: a residual branch under dropout, or a plain sum without a mask.

@@ -44,7 +44,6 @@ pub use gru::gru;
 pub use layer_norm::layer_norm;
 pub use linear::{add_bias, linear, linear8};
 pub use map::{Map, map};
-pub(crate) use mask::mix;
 pub use mask::{DropMask, add_dropped, dropped, keep_rows, row_mask};
 pub use rows::{softmax, standardize};
 pub use unfold::{fold, unfold};

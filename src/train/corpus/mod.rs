@@ -15,13 +15,16 @@ mod templates;
 mod text_rules;
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use labels::{LabelError, LabelWord, Labels, Segment, SegmentPlace};
 pub use sentences::SentenceGenerator;
 pub use text_rules::is_plain_text;
 
-use sentences::SplitMix;
+use sentences::Choices;
+
+use crate::atomic_file;
 
 /// The list of texts in a corpus folder.
 pub const TEXTS_FILE: &str = "texts.txt";
@@ -189,7 +192,9 @@ pub fn make_corpus(
     let texts = choose_texts(config)?;
     let directory = &config.directory;
     std::fs::create_dir_all(directory).map_err(CorpusError::io(directory))?;
-    write_atomically(&directory.join(TEXTS_FILE), (texts.join("\n") + "\n").as_bytes())?;
+    let list = directory.join(TEXTS_FILE);
+    atomic_file::write(&list, |file| writeln!(file, "{}", texts.join("\n")))
+        .map_err(CorpusError::io(&list))?;
     speak_texts(&texts, &config.teacher_voice, &directory.join(UTTERANCES_DIR), progress)
 }
 
@@ -265,7 +270,7 @@ fn choose_texts(config: &CorpusConfig) -> Result<Vec<String>, CorpusError> {
     let fortune_count = config.utterance_count - generated_count;
     let excluded: HashSet<_> = config.excluded_texts.iter().map(|text| text.to_lowercase()).collect();
 
-    let mut random = SplitMix(config.seed);
+    let mut random = Choices::new(config.seed);
     let mut texts = if fortune_count > 0 { fortunes(&config.fortunes_directory)? } else { Vec::new() };
     texts.retain(|text| !excluded.contains(&text.to_lowercase()));
     random.shuffle(&mut texts);
@@ -312,27 +317,6 @@ fn read_text(path: &Path, max_bytes: u64) -> Result<String, CorpusError> {
         return Err(CorpusError::io(path)(error));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// A file to be moved to its final name when it is complete. Readable by whom the system's mask allows, unlike other
-/// temporary files.
-pub(crate) fn temporary_in(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(directory)
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CorpusError> {
-    use std::io::Write;
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = temporary_in(directory).map_err(CorpusError::io(directory))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(CorpusError::io(path))?;
-    file.persist(path).map_err(|error| CorpusError::io(path)(error.error))?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::numbers::{cardinal, digits, ordinal, year};
 use super::templates::{SLOTS, TEMPLATES};
+use crate::random::SplitMix;
 
 /// Draws before the generator gives up on finding a text it has not given yet.
 const ATTEMPTS: usize = 200;
@@ -18,14 +19,14 @@ const MAX_DEPTH: usize = 4;
 /// The same seed gives the same sentences in the same order on every machine.
 #[derive(Debug)]
 pub struct SentenceGenerator {
-    random: SplitMix,
+    random: Choices,
     given: HashSet<String>,
 }
 
 impl SentenceGenerator {
     /// A generator with its own sequence for each `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { random: SplitMix(seed), given: HashSet::new() }
+        Self { random: Choices::new(seed), given: HashSet::new() }
     }
 
     fn expand(&mut self, template: &str, depth: usize) -> String {
@@ -147,22 +148,18 @@ fn capitalised(text: &str) -> String {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): small, seedable, the same everywhere.
+/// The choices of a corpus.
 #[derive(Debug)]
-pub(super) struct SplitMix(pub(super) u64);
+pub(super) struct Choices(SplitMix);
 
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+impl Choices {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(SplitMix::new(seed))
     }
 
     /// 0 to `n` − 1; 0 for `n` = 0.
     pub(super) fn below(&mut self, n: usize) -> usize {
-        (((self.next() >> 32) * n as u64) >> 32) as usize
+        (((self.0.bits() >> 32) * n as u64) >> 32) as usize
     }
 
     /// Both ends included.

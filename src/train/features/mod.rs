@@ -393,13 +393,5 @@ fn corpus_files(corpus_directory: &Path) -> Result<Vec<(usize, PathBuf)>, Featur
     Ok(files)
 }
 
-/// Reads the feature file of a split whole, checksum included.
-///
-/// # Errors
-/// [`FeatureError::Io`] or [`FeatureError::File`].
-pub fn load_features(directory: &Path, split: Split) -> Result<Vec<Utterance>, FeatureError> {
-    FeatureReader::open(&directory.join(split.file_name()))?.collect()
-}
-
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::atomic_file::AtomicFile;
 use crate::phoneme::{PHRASE_POSITION_COUNT, Phone, Symbol, WordPosition};
-use crate::train::corpus::temporary_in;
 
 use super::{FeatureError, TimedPhones, Utterance};
 
@@ -53,7 +53,7 @@ fn quantised(value: f32, unit: f32) -> i16 {
 /// Writes a feature file beside its final place and moves it there when it is complete.
 pub(super) struct FeatureWriter {
     path: PathBuf,
-    file: BufWriter<tempfile::NamedTempFile>,
+    file: BufWriter<AtomicFile>,
     digest: Sha256,
     header: FeatureHeader,
     count: u32,
@@ -61,8 +61,7 @@ pub(super) struct FeatureWriter {
 
 impl FeatureWriter {
     pub(super) fn create(path: &Path, header: FeatureHeader) -> Result<Self, FeatureError> {
-        let directory = path.parent().unwrap_or(Path::new("."));
-        let file = temporary_in(directory).map_err(FeatureError::io(directory))?;
+        let file = AtomicFile::create(path).map_err(FeatureError::io(path))?;
         let file = BufWriter::with_capacity(1 << 20, file);
         let mut writer = Self { path: path.to_owned(), file, digest: Sha256::new(), header, count: 0 };
         let mut bytes = MAGIC.to_vec();
@@ -112,9 +111,7 @@ impl FeatureWriter {
         self.file.write_all(&digest).map_err(io())?;
         let file =
             self.file.into_inner().map_err(|error| FeatureError::io(&self.path)(error.into_error()))?;
-        file.as_file().sync_all().map_err(FeatureError::io(&self.path))?;
-        file.persist(&self.path).map_err(|error| FeatureError::io(&self.path)(error.error))?;
-        Ok(())
+        file.commit().map_err(FeatureError::io(&self.path))
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), FeatureError> {

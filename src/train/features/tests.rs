@@ -33,6 +33,10 @@ fn header() -> FeatureHeader {
     FeatureHeader { sample_rate_hz: 22_050, hop_samples: 256, band_count: 80, gain: 0.5 }
 }
 
+fn load_features(directory: &Path, split: Split) -> Result<Vec<Utterance>, FeatureError> {
+    FeatureReader::open(&directory.join(split.file_name()))?.collect()
+}
+
 fn write_file(path: &Path) {
     let mut writer = FeatureWriter::create(path, header()).unwrap();
     writer.push(&hum_utterance(3)).unwrap();
