@@ -11,7 +11,7 @@ const CLAUSE: Pace = Pace { buffered_ms: 2000, silent_ms: 0 };
 const PACES: [Pace; 4] = [Pace::URGENT, PHRASE, CLAUSE, Pace::PATIENT];
 
 fn chunker() -> Chunker {
-    Chunker::new(ChunkerConfig::default())
+    Chunker::new(ChunkerConfig { word_hold_ms: 1500, ..ChunkerConfig::default() })
 }
 
 fn take(chunker: &mut Chunker, pace: Pace) -> Vec<Chunk> {
