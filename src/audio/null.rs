@@ -260,7 +260,7 @@ mod tests {
         sink.write(&[0.1; 100]).unwrap();
         control.pause();
         let finisher = thread::spawn(move || sink.finish().unwrap());
-        while !control.progress().buffered_samples.is_some_and(|left| left < 100) {
+        while control.buffered_samples() >= Some(100) {
             thread::yield_now();
         }
         control.stop();

@@ -43,12 +43,14 @@ struct State {
     pauses: usize,
 }
 
+type OnSamples = Box<dyn FnMut(&mut Data, &OutputCallbackInfo) + Send>;
+
 struct Open {
     card: String,
     config: StreamConfig,
     format: SampleFormat,
     is_running: bool,
-    on_samples: Box<dyn FnMut(&mut Data, &OutputCallbackInfo) + Send>,
+    on_samples: OnSamples,
     on_error: Box<dyn FnMut(Error) + Send>,
 }
 
