@@ -22,16 +22,17 @@ impl Lapped {
     /// # Errors
     /// The device is out of memory.
     pub fn new(bins: usize, device: &Device) -> Result<Self> {
+        // π / bins · (n + ½ + bins / 2) · (k + ½) is a multiple of the smallest angle, π / (4 · bins): a table will do.
+        let circle = 8 * bins;
+        let smallest = std::f64::consts::TAU / circle as f64;
+        let scale = (2.0 / bins as f64).sqrt();
         let matrix = |wave: fn(f64) -> f64| {
+            let waves: Vec<f64> = (0..circle).map(|step| scale * wave(smallest * step as f64)).collect();
             let mut values = Vec::with_capacity(2 * bins * bins);
             for n in 0..2 * bins {
-                let position = n as f64 + 0.5;
-                let window = (std::f64::consts::PI * position / (2 * bins) as f64).sin();
+                let window = (smallest * (2 * n + 1) as f64).sin();
                 for k in 0..bins {
-                    let angle = std::f64::consts::PI / bins as f64
-                        * (position + bins as f64 / 2.0)
-                        * (k as f64 + 0.5);
-                    values.push((window * (2.0 / bins as f64).sqrt() * wave(angle)) as f32);
+                    values.push((window * waves[(2 * n + 1 + bins) * (2 * k + 1) % circle]) as f32);
                 }
             }
             Tensor::from_vec(values, (2 * bins, bins), device)
