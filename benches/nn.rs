@@ -1,13 +1,18 @@
-//! The layers as training uses them, on one thread: forward, then gradients of every trainable tensor.
+//! The layers as training uses them, on one thread: forward, then gradients of every trainable tensor. And the products
+//! that speaking consists of: 8-bit blocks against candle's and against floats.
 //!
-//! `RAYON_NUM_THREADS=1 cargo bench --bench nn`, then `python benches/nn_torch.py` for the same work in PyTorch.
+//! `RAYON_NUM_THREADS=1 CANDLE_NUM_THREADS=1 cargo bench --bench nn`, then `python benches/nn_torch.py` for the same
+//! work in PyTorch; `… --bench nn -- products` for the products alone.
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::quantized::{GgmlDType, QMatMul};
+use candle_core::{Device, Module, Result, Tensor, Var};
 use criterion::{Criterion, criterion_group, criterion_main};
-use fastglow::nn::{Conv1d, Conv1dConfig, LayerNorm, Linear, Padding, Params, ops, square};
+use fastglow::nn::{Conv1d, Conv1dConfig, LayerNorm, Linear, Matrix8, Padding, Params, Stored, ops, square};
 
 /// Sizes of the native vocoder's training batch.
 const BATCH: usize = 12;
@@ -59,8 +64,79 @@ fn matrices(criterion: &mut Criterion) -> Result<()> {
     Ok(())
 }
 
+/// Rows, outputs and inputs of the bundled voice's products: the vocoder's in windows of 64 and of 8 frames (the first
+/// samples), the acoustic model's for a phrase of 40 phones and 200 frames, and a single row.
+const PRODUCTS: [(usize, usize, usize); 12] = [
+    (64, 768, 704),
+    (64, 256, 384),
+    (64, 256, 128),
+    (64, 128, 128),
+    (8, 768, 704),
+    (8, 256, 384),
+    (8, 256, 128),
+    (8, 128, 128),
+    (40, 384, 960),
+    (200, 576, 192),
+    (200, 192, 576),
+    (1, 768, 704),
+];
+/// Each is timed so often, in turns, so that all meet the same disturbances.
+const ROUNDS: usize = 31;
+
+/// Prints what each way of multiplying achieves (medians), and how much faster ours is.
+fn products() -> Result<()> {
+    println!(
+        "{:>18} {:>8} {:>8} {:>8}   billions of multiplications a second",
+        "", "8 bits", "candle", "f32"
+    );
+    for (rows, outputs, inputs) in PRODUCTS {
+        let xs = random(&[rows, inputs])?.as_detached_tensor();
+        let values = xs.flatten_all()?.to_vec1::<f32>()?;
+        let weight = random(&[outputs, inputs])?.as_detached_tensor();
+        let stored = Stored::pack(&weight, GgmlDType::Q8_0)?;
+        let matrix = Matrix8::from_q8_0(&stored.data()?, outputs, inputs)?;
+        let candle = QMatMul::from_arc(Arc::new(stored.to_candle(&Device::Cpu)?))?;
+        let transposed = weight.t()?;
+        let work = rows * outputs * inputs;
+        let repeats = (2_000_000 / work).max(1);
+        let mut seconds = [const { Vec::new() }; 3];
+        for _ in 0..ROUNDS {
+            let clock = Instant::now();
+            for _ in 0..repeats {
+                black_box(matrix.product(black_box(&values))?);
+            }
+            seconds[0].push(clock.elapsed().as_secs_f64());
+            let clock = Instant::now();
+            for _ in 0..repeats {
+                black_box(candle.forward(black_box(&xs))?);
+            }
+            seconds[1].push(clock.elapsed().as_secs_f64());
+            let clock = Instant::now();
+            for _ in 0..repeats {
+                black_box(black_box(&xs).matmul(&transposed)?);
+            }
+            seconds[2].push(clock.elapsed().as_secs_f64());
+        }
+        let [ours, candle, float] = seconds.map(|mut seconds| {
+            seconds.sort_by(f64::total_cmp);
+            (work * repeats) as f64 / seconds[ROUNDS / 2] / 1e9
+        });
+        let shape = format!("{rows} × {outputs} × {inputs}");
+        let (to_candle, to_float) = (ours / candle, ours / float);
+        println!(
+            "{shape:>18} {ours:>8.1} {candle:>8.1} {float:>8.1}   {to_candle:.1} × candle, {to_float:.1} × f32"
+        );
+    }
+    Ok(())
+}
+
 fn all(criterion: &mut Criterion) {
-    if let Err(error) = layers(criterion).and_then(|()| matrices(criterion)) {
+    let only_products = std::env::args().any(|argument| argument == "products");
+    let run = products().and_then(|()| match only_products {
+        true => Ok(()),
+        false => layers(criterion).and_then(|()| matrices(criterion)),
+    });
+    if let Err(error) = run {
         eprintln!("error: {error}");
         std::process::exit(1);
     }

@@ -152,6 +152,19 @@ fn bytes_after_the_end_are_refused() {
 }
 
 #[test]
+fn a_voice_outlives_the_replacement_of_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.gguf");
+    tiny_voice(Packing::Small).save(&path).unwrap();
+    let before = load(&path).unwrap();
+    tiny_voice(Packing::Float).save(&path).unwrap();
+    before.verify().unwrap();
+    let after = load(&path).unwrap();
+    after.verify().unwrap();
+    assert_ne!(before.weights_sha256(), after.weights_sha256());
+}
+
+#[test]
 fn absurd_numbers_are_refused_by_name() {
     let file = saved();
     let with = |at: usize, value: u64| {

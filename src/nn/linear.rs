@@ -27,7 +27,7 @@ impl Weight {
     pub fn quantized(stored: &Stored, device: &Device) -> Result<Self> {
         let (outputs, inputs) = stored.shape().dims2()?;
         if stored.dtype() == GgmlDType::Q8_0 && device.is_cpu() {
-            return Ok(Self::Blocks(Arc::new(Matrix8::from_q8_0(stored.data(), outputs, inputs)?)));
+            return Ok(Self::Blocks(Arc::new(Matrix8::from_q8_0(&stored.data()?, outputs, inputs)?)));
         }
         Ok(Self::Quantized(QMatMul::from_arc(Arc::new(stored.to_candle(device)?))?))
     }

@@ -28,4 +28,4 @@ pub use gru::{Gru, GruOutput, Reading};
 pub use linear::{Embedding, Linear, Weight};
 pub use norm::LayerNorm;
 pub use params::{Init, Params};
-pub use stored::{FileBytes, Stored};
+pub use stored::{Bytes, Stored};

@@ -10,9 +10,9 @@ use candle_core::{Device, Result, Tensor, bail};
 #[derive(Clone)]
 pub struct Lapped {
     bins: usize,
-    /// `[2 × bins, bins]`
+    /// `[bins, 2 × bins]`: as the inverse multiplies by it, which it does for every window.
     cosine: Tensor,
-    /// `[2 × bins, bins]`
+    /// `[bins, 2 × bins]`
     sine: Tensor,
 }
 
@@ -22,19 +22,20 @@ impl Lapped {
     /// # Errors
     /// The device is out of memory.
     pub fn new(bins: usize, device: &Device) -> Result<Self> {
+        // π / bins · (n + ½ + bins / 2) · (k + ½) is a multiple of the smallest angle, π / (4 · bins): a table will do.
+        let circle = 8 * bins;
+        let smallest = std::f64::consts::TAU / circle as f64;
+        let scale = (2.0 / bins as f64).sqrt();
+        let windows: Vec<f64> = (0..2 * bins).map(|n| (smallest * (2 * n + 1) as f64).sin()).collect();
         let matrix = |wave: fn(f64) -> f64| {
+            let waves: Vec<f64> = (0..circle).map(|step| scale * wave(smallest * step as f64)).collect();
             let mut values = Vec::with_capacity(2 * bins * bins);
-            for n in 0..2 * bins {
-                let position = n as f64 + 0.5;
-                let window = (std::f64::consts::PI * position / (2 * bins) as f64).sin();
-                for k in 0..bins {
-                    let angle = std::f64::consts::PI / bins as f64
-                        * (position + bins as f64 / 2.0)
-                        * (k as f64 + 0.5);
-                    values.push((window * (2.0 / bins as f64).sqrt() * wave(angle)) as f32);
+            for k in 0..bins {
+                for (n, window) in windows.iter().enumerate() {
+                    values.push((window * waves[(2 * n + 1 + bins) * (2 * k + 1) % circle]) as f32);
                 }
             }
-            Tensor::from_vec(values, (2 * bins, bins), device)
+            Tensor::from_vec(values, (bins, 2 * bins), device)
         };
         Ok(Self { bins, cosine: matrix(f64::cos)?, sine: matrix(f64::sin)? })
     }
@@ -58,7 +59,7 @@ impl Lapped {
     /// The length is not a whole number of hops, or below two.
     pub fn forward(&self, samples: &Tensor) -> Result<Tensor> {
         let (rows, batch, frames) = self.frames(samples)?;
-        rows.matmul(&self.cosine)?.reshape((batch, frames, self.bins))
+        rows.matmul(&self.cosine.t()?)?.reshape((batch, frames, self.bins))
     }
 
     /// MDCT and MDST side by side: `[batch, frames, 2 · bins]`.
@@ -67,7 +68,7 @@ impl Lapped {
     /// As [`Lapped::forward`].
     pub fn forward_pair(&self, samples: &Tensor) -> Result<Tensor> {
         let (rows, batch, frames) = self.frames(samples)?;
-        let pair = Tensor::cat(&[rows.matmul(&self.cosine)?, rows.matmul(&self.sine)?], 1)?;
+        let pair = Tensor::cat(&[rows.matmul(&self.cosine.t()?)?, rows.matmul(&self.sine.t()?)?], 1)?;
         pair.reshape((batch, frames, 2 * self.bins))
     }
 
@@ -80,7 +81,7 @@ impl Lapped {
     pub fn inverse(&self, vectors: &Tensor, tail: &mut Tensor) -> Result<Tensor> {
         let (batch, frames, bins) = vectors.dims3()?;
         let rows = vectors.contiguous()?.reshape((batch * frames, bins))?;
-        let halves = rows.matmul(&self.cosine.t()?)?.reshape((batch, frames, 2, bins))?;
+        let halves = rows.matmul(&self.cosine)?.reshape((batch, frames, 2, bins))?;
         let rising = halves.narrow(2, 0, 1)?.squeeze(2)?;
         let falling = halves.narrow(2, 1, 1)?.squeeze(2)?;
         let before =

@@ -41,7 +41,8 @@ pub struct WaveGlow {
 /// An invertible 1×1 convolution: every vector times W.
 struct Mixing {
     weight: Tensor,
-    /// Filled once for synthesis; in training it changes with every step.
+    /// Filled once for synthesis; in training it changes with every step. Transposed and contiguous: so a product
+    /// reads it as it is, where it would otherwise copy it for every window.
     inverse: Option<Tensor>,
 }
 
@@ -127,10 +128,11 @@ impl WaveGlow {
     pub fn prepare_synthesis(&mut self, inversion: Inversion) -> Result<()> {
         for mixing in &mut self.mixing {
             let weight = mixing.weight.detach();
-            mixing.inverse = Some(match inversion {
+            let inverse = match inversion {
                 Inversion::Lu => square::inverse(&weight)?,
                 Inversion::Newton => square::newton_inverse(&weight, 1e-5)?,
-            });
+            };
+            mixing.inverse = Some(inverse.t()?.contiguous()?);
         }
         Ok(())
     }
@@ -290,9 +292,9 @@ impl WaveGlow {
         let mixing = &self.mixing[flow];
         let inverse = match &mixing.inverse {
             Some(inverse) => inverse.clone(),
-            None => square::inverse(&mixing.weight)?,
+            None => square::inverse(&mixing.weight)?.t()?,
         };
-        rows_times(&Tensor::cat(&[kept, changed], 2)?, &inverse.t()?)
+        rows_times(&Tensor::cat(&[kept, changed], 2)?, &inverse)
     }
 
     /// The prior's whitening, undone.

@@ -1,7 +1,8 @@
 //! A voice: both models' weights and settings, and where they came from, in one GGUF file.
 //!
 //! Tensors are called `acoustic.*` and `vocoder.*`; metadata keys are `general.*` and `fastglow.*` ([`Meta`]). The file
-//! carries the SHA-256 of itself, checked on every load: a voice is small. Writing is atomic. A damaged file is refused with
+//! carries the SHA-256 of itself, checked on every load: a voice is small. What stays in memory is what the models make of
+//! it: tensors are read when they are asked for. Writing is atomic. A damaged file is refused with
 //! a [`Fault`] that says what is wrong, before anything large is allocated.
 
 mod error;
@@ -13,9 +14,10 @@ mod search;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Tensor};
@@ -23,7 +25,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::atomic_file;
-use crate::nn::{FileBytes, Params, Stored};
+use crate::nn::{Bytes, Params, Stored};
 use gguf::{Header, TensorData, Value};
 
 pub use error::{Fault, VoiceError};
@@ -36,6 +38,8 @@ const KEY_FILE_SUM: &str = "fastglow.file_sha256";
 const KEY_WEIGHTS_SUM: &str = "fastglow.weights_sha256";
 /// What stands in the place of the file's own sum while it is taken.
 const BLANK_SUM: &[u8; 64] = &[b'0'; 64];
+/// Most headers are shorter.
+const FIRST_HEADER_BYTES: u64 = 1 << 16;
 
 /// Where a voice comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +118,8 @@ impl Voice {
             let packed = precision::pack(name, weight, packing).map_err(tensor_fault)?;
             tensors.insert(name.clone(), packed);
         }
-        let weights_sha256 = weights_sum(&tensors);
+        let weights_sha256 =
+            weights_sum(&tensors).map_err(|fault| VoiceError::Damaged { origin: origin.clone(), fault })?;
         Ok(Self { meta, configs, tensors, weights_sha256, origin })
     }
 
@@ -125,19 +130,33 @@ impl Voice {
     pub fn load(source: &Source) -> Result<Self, VoiceError> {
         let origin = source.to_string();
         let damaged = |fault| VoiceError::Damaged { origin: origin.clone(), fault };
-        let bytes: Cow<'static, [u8]> = match source {
-            Source::File(path) => read_file(path, &origin)?.into(),
-            Source::Bundled => search::bundled().ok_or_else(|| VoiceError::Read {
-                origin: origin.clone(),
-                source: io::Error::new(io::ErrorKind::NotFound, "this build carries no voice"),
-            })?,
+        let read = |source| VoiceError::Read { origin: origin.clone(), source };
+        let (bytes, size) = match source {
+            Source::File(path) => open_file(path).map_err(read)?,
+            Source::Bundled => {
+                let absent = io::Error::new(io::ErrorKind::NotFound, "this build carries no voice");
+                let bytes = search::bundled().ok_or(absent).map_err(read)?;
+                (Bytes::Memory(bytes.into()), bytes.len() as u64)
+            }
         };
-        Self::parse(Arc::new(bytes), origin.clone()).map_err(damaged)
+        if size > MAX_FILE_BYTES {
+            let (what, limit) = ("file size".into(), MAX_FILE_BYTES);
+            return Err(damaged(Fault::Limit { what, limit, got: size }));
+        }
+        let header = read_header(&bytes, size).map_err(read)?.map_err(damaged)?;
+        // What is compiled into the program is as sound as the program.
+        if *source != Source::Bundled {
+            let range = sum_range(&header).map_err(damaged)?;
+            let got = file_sum(&bytes, size as usize, range).map_err(read)?;
+            let expected = meta::text(&header.metadata, KEY_FILE_SUM).map_err(damaged)?.to_string();
+            if got != expected {
+                return Err(damaged(Fault::Checksum { what: "file", expected, got }));
+            }
+        }
+        Self::parse(&header, Arc::new(bytes), origin.clone()).map_err(damaged)
     }
 
-    fn parse(file: FileBytes, origin: String) -> Result<Self, Fault> {
-        let header = Header::parse(&file, file.len() as u64)?;
-        check_file_sum(&file, &header)?;
+    fn parse(header: &Header, file: Arc<Bytes>, origin: String) -> Result<Self, Fault> {
         let (meta, configs) = meta::from_metadata(&header.metadata)?;
         let mut tensors = BTreeMap::new();
         for entry in &header.tensors {
@@ -161,25 +180,29 @@ impl Voice {
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
+        let mut data: Vec<(&str, &Stored, Cow<[u8]>)> = Vec::new();
+        for (name, tensor) in &self.tensors {
+            let bytes = tensor.data().map_err(|source| Fault::tensor(name, source))?;
+            data.push((name, tensor, bytes));
+        }
         let mut metadata = meta::to_metadata(&self.meta, &self.configs)?;
         let blank = String::from_utf8_lossy(BLANK_SUM).into_owned();
         metadata.insert(KEY_FILE_SUM.into(), Value::Text(blank));
         metadata.insert(KEY_WEIGHTS_SUM.into(), Value::Text(self.weights_sha256.clone()));
-        let tensors: Vec<TensorData> = self
-            .tensors
+        let tensors: Vec<TensorData> = data
             .iter()
-            .map(|(name, tensor)| TensorData {
+            .map(|(name, tensor, data)| TensorData {
                 name,
                 dims: tensor.shape().dims(),
                 dtype: tensor.dtype(),
-                data: tensor.data(),
+                data,
             })
             .collect();
         let mut bytes = gguf::serialise(&metadata, &tensors)
             .ok_or_else(|| meta::bad("precision", "expected f32, f16, Q8_0, Q4K, Q5K or Q6K"))?;
         // What the reader would refuse must not be written.
         let header = Header::parse(&bytes, bytes.len() as u64)?;
-        let file_sum = sum([bytes.as_slice()]);
+        let file_sum = meta::hex(&Sha256::digest(&bytes));
         if let Some(range) = header.text_ranges.get(KEY_FILE_SUM) {
             bytes[range.clone()].copy_from_slice(file_sum.as_bytes());
         }
@@ -245,7 +268,7 @@ impl Voice {
     }
 
     fn find_fault(&self) -> Result<(), Fault> {
-        let got = weights_sum(&self.tensors);
+        let got = weights_sum(&self.tensors)?;
         if got != self.weights_sha256 {
             let expected = self.weights_sha256.clone();
             return Err(Fault::Checksum { what: "weights", expected, got });
@@ -263,8 +286,12 @@ impl Voice {
     }
 }
 
-fn weights_sum(tensors: &BTreeMap<String, Stored>) -> String {
-    sum(tensors.values().map(Stored::data))
+fn weights_sum(tensors: &BTreeMap<String, Stored>) -> Result<String, Fault> {
+    let mut hash = Sha256::new();
+    for (name, tensor) in tensors {
+        hash.update(tensor.data().map_err(|source| Fault::tensor(name, source))?);
+    }
+    Ok(meta::hex(&hash.finalize()))
 }
 
 fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
@@ -272,45 +299,47 @@ fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
     Ok(values.iter().all(|v| v.is_finite()))
 }
 
-fn sum<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = Sha256::new();
-    parts.into_iter().for_each(|part| hash.update(part));
-    meta::hex(&hash.finalize())
-}
-
-/// The sum covers every byte of the file; its own place counts as blank.
-fn check_file_sum(bytes: &[u8], header: &Header) -> Result<(), Fault> {
-    let expected = meta::text(&header.metadata, KEY_FILE_SUM)?.to_string();
-    let range = match header.text_ranges.get(KEY_FILE_SUM) {
-        Some(range) if range.len() == BLANK_SUM.len() => range,
-        _ => return Err(meta::bad(KEY_FILE_SUM, "expected 64 hexadecimal digits")),
-    };
-    let got = sum([&bytes[..range.start], BLANK_SUM, &bytes[range.end..]]);
-    if got != expected {
-        return Err(Fault::Checksum { what: "file", expected, got });
-    }
-    Ok(())
-}
-
-/// Reads a file of at most [`MAX_FILE_BYTES`], its header first: what the header does not account for is not read.
-fn read_file(path: &Path, origin: &str) -> Result<Vec<u8>, VoiceError> {
-    let read = |source| VoiceError::Read { origin: origin.into(), source };
-    let damaged = |fault| VoiceError::Damaged { origin: origin.into(), fault };
-    let status = std::fs::metadata(path).map_err(read)?;
+/// Opens a regular file; its size, which what it says about itself is held against.
+fn open_file(path: &Path) -> io::Result<(Bytes, u64)> {
+    // Before it is opened: opening a pipe would wait for its other end.
+    let status = std::fs::metadata(path)?;
     if !status.is_file() {
-        return Err(read(io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file")));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file"));
     }
-    let file_bytes = status.len();
-    if file_bytes > MAX_FILE_BYTES {
-        let (what, limit) = ("file size".into(), MAX_FILE_BYTES);
-        return Err(damaged(Fault::Limit { what, limit, got: file_bytes }));
+    Ok((Bytes::File(Mutex::new(File::open(path)?)), status.len()))
+}
+
+/// Reads the header in doubling steps, up to [`MAX_HEADER_BYTES`].
+fn read_header(bytes: &Bytes, size: u64) -> io::Result<Result<Header, Fault>> {
+    let longest = size.min(MAX_HEADER_BYTES);
+    let mut length = longest.min(FIRST_HEADER_BYTES);
+    loop {
+        match Header::parse(&bytes.read(0..length as usize)?, size) {
+            Err(Fault::Truncated { .. }) if length < longest => length = longest.min(2 * length),
+            result => return Ok(result),
+        }
     }
-    let mut file = File::open(path).map_err(read)?;
-    let mut bytes = Vec::new();
-    (&mut file).take(file_bytes.min(MAX_HEADER_BYTES)).read_to_end(&mut bytes).map_err(read)?;
-    Header::parse(&bytes, file_bytes).map_err(damaged)?;
-    bytes.reserve_exact(file_bytes as usize - bytes.len());
-    let rest = file_bytes - bytes.len() as u64;
-    file.take(rest).read_to_end(&mut bytes).map_err(read)?;
-    Ok(bytes)
+}
+
+/// Where the file's own sum stands in it.
+fn sum_range(header: &Header) -> Result<Range<usize>, Fault> {
+    match header.text_ranges.get(KEY_FILE_SUM) {
+        Some(range) if range.len() == BLANK_SUM.len() => Ok(range.clone()),
+        _ => Err(meta::bad(KEY_FILE_SUM, "expected 64 hexadecimal digits")),
+    }
+}
+
+/// The sum of every byte of the file; its own place counts as blank.
+fn file_sum(bytes: &Bytes, size: usize, own: Range<usize>) -> io::Result<String> {
+    const STEP_BYTES: usize = 1 << 16;
+    let mut hash = Sha256::new();
+    for part in [0..own.start, own.end..size] {
+        for start in part.clone().step_by(STEP_BYTES) {
+            hash.update(bytes.read(start..part.end.min(start + STEP_BYTES))?);
+        }
+        if part.start == 0 {
+            hash.update(BLANK_SUM);
+        }
+    }
+    Ok(meta::hex(&hash.finalize()))
 }

@@ -1,6 +1,5 @@
 //! Where voices live, and how a name becomes one.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::{Source, VoiceError};
@@ -12,9 +11,9 @@ const EXTENSION: &str = "gguf";
 const ANCESTORS: usize = 5;
 
 /// The voice compiled into the program, if this build has one.
-pub(super) fn bundled() -> Option<Cow<'static, [u8]>> {
+pub(super) fn bundled() -> Option<&'static [u8]> {
     #[cfg(feature = "bundled-voice")]
-    return Some(Cow::Borrowed(include_bytes!("../../voices/en-us-slt.gguf")));
+    return Some(include_bytes!("../../voices/en-us-slt.gguf"));
     #[cfg(not(feature = "bundled-voice"))]
     None
 }
