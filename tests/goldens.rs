@@ -14,16 +14,16 @@ pub fn file(name: &str) -> Option<PathBuf> {
     if path.is_file() {
         return Some(path);
     }
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    // Not `eprintln!`, which the test harness keeps to itself when a test passes.
-    writeln!(
-        std::io::stderr(),
-        "\n*** NOT RUN: {test}: {} is absent; set FASTGLOW_GOLDENS to the golden set's folder ***\n",
-        path.display()
-    )
-    .unwrap();
+    not_run(&format!("{} is absent; set FASTGLOW_GOLDENS to the golden set's folder", path.display()));
     None
+}
+
+/// Says that the calling test cannot run here. Not by `eprintln!`, which the test harness keeps to itself when a test
+/// passes.
+pub fn not_run(why: &str) {
+    let thread = std::thread::current();
+    let line = format!("\n*** NOT RUN: {}: {why} ***\n", thread.name().unwrap_or("a test"));
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// The parts of a file made by `make_published_references.py`: the weights by their published names, and the arrays.

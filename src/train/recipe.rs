@@ -4,7 +4,7 @@
 //! from the best weights of the one before; new couplings start as the identity, so nothing is lost on the way.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use serde::Serialize;
@@ -105,11 +105,13 @@ pub fn best_weights(work: &Path, stage: &'static str) -> Result<HashMap<String, 
 }
 
 fn best(work: &Path, stage: &'static str) -> Result<(HashMap<String, Tensor>, Progress), TrainError> {
+    checkpoint::load(&best_path(work, stage)?)
+}
+
+/// Where the best weights of a stage lie, if it has been validated.
+pub(super) fn best_path(work: &Path, stage: &'static str) -> Result<PathBuf, TrainError> {
     let path = Files::new(&work.join(stage)).best;
-    if !path.exists() {
-        return Err(TrainError::StageMissing { path, stage });
-    }
-    checkpoint::load(&path)
+    if path.exists() { Ok(path) } else { Err(TrainError::StageMissing { path, stage }) }
 }
 
 /// Runs one stage in `work`, going on from its checkpoint if there is one.

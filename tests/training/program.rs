@@ -118,6 +118,60 @@ fn a_killed_process_goes_on_to_the_same_end() {
 }
 
 #[test]
+fn a_study_says_at_once_what_it_needs() {
+    let work = work();
+    let message = fails(fastglow(&["train", "study", work.path().to_str().unwrap()]).output().unwrap());
+    assert!(
+        message.contains("`acoustic` has not been trained") && message.contains("--stage acoustic"),
+        "{message}"
+    );
+    assert!(!work.path().join("study").exists());
+}
+
+#[test]
+fn pronunciation_files_are_made_and_a_bad_dictionary_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let make = |what: &str, dictionary: &str, output: &str, more: &[&str]| {
+        std::fs::write(path("words.dict"), dictionary).unwrap();
+        let arguments = ["train", what, &path("words.dict"), "-o", &path(output)];
+        fastglow(&[&arguments, more].concat()).output().unwrap()
+    };
+    // Every word of two syllables over three consonants and two vowels.
+    let syllables = ["ba B AA", "bi B IH", "da D AA", "di D IH", "ka K AA", "ki K IH"]
+        .map(|s| s.split_once(' ').unwrap());
+    let mut words = String::new();
+    for (a, p) in syllables {
+        for (b, q) in syllables {
+            words += &format!("{a}{b} {p}1 {q}0\n");
+        }
+    }
+    succeeds(make("lexicon", &words, "a.lex", &[]));
+    succeeds(make("lexicon", &words, "b.lex", &[]));
+    let (a, b) = (std::fs::read(path("a.lex")).unwrap(), std::fs::read(path("b.lex")).unwrap());
+    assert!(a == b && a.len() > 500, "{} bytes", a.len());
+    let pronounced = fastglow::phoneme::Lexicon::from_bytes(&a).unwrap().get("baki").unwrap();
+    assert_eq!(pronounced.iter().map(ToString::to_string).collect::<Vec<_>>(), ["B", "AA1", "K", "IH0"]);
+
+    let output = make("letters", &words, "a.lts", &["--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let held_out =
+        words.lines().filter(|line| fastglow::phoneme::is_held_out(line.split(' ').next().unwrap()));
+    assert_eq!(report["words"], held_out.count());
+    assert_eq!((&report["word_error"], &report["phone_error_with_stress"]), (&0.0.into(), &0.0.into()));
+    let line = make("letters", &words, "a.lts", &[]);
+    assert!(String::from_utf8_lossy(&line.stdout).contains("held-out words: 0.00 % of words wrong"));
+
+    let bad = format!("{words}baker B EY1 K QQ\n");
+    for what in ["lexicon", "letters"] {
+        let message = fails(make(what, &bad, "bad", &[]));
+        assert!(message.contains("words.dict: dictionary line 37") && message.contains("QQ"), "{message}");
+        assert!(fails(make(what, "", "bad", &[])).contains("got none"));
+    }
+    assert!(!Path::new(&path("bad")).exists());
+}
+
+#[test]
 fn a_full_disk_and_other_settings_end_with_advice_and_keep_the_checkpoint() {
     let work = work();
     let path = work.path().join(STAGE).join("last.safetensors");

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::TrainError;
 use super::adam::AdamConfig;
 use super::checkpoint::{self, Files};
-use super::recipe::{FEATURES_DIR, Job, best_weights};
+use super::recipe::{FEATURES_DIR, Job, best_path, best_weights};
 use super::run::{Event, LineKind, LogLine, Observer, RunConfig, read_log};
 use super::vocoder::VocoderTraining;
 use crate::acoustic::{self, PostNet, PostNetPart};
@@ -169,6 +169,8 @@ pub fn run_study(
     config: &StudyConfig,
     observer: &mut dyn FnMut(&str, Event<'_>),
 ) -> Result<Study, TrainError> {
+    // Said now, not when the vocoders are done.
+    best_path(work, ACOUSTIC_STAGE)?;
     let mut outcomes = Vec::new();
     for variant in variants(config.seed) {
         let folder = work.join(STUDY_DIR).join(variant.name);
@@ -292,4 +294,44 @@ fn quiet_start(config: &acoustic::Config, seed: u64) -> Result<HashMap<String, T
         }
     }
     Ok(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::acoustic::Dropout;
+
+    #[test]
+    fn variants_differ_and_have_folders_of_their_own() {
+        let variants = variants(7);
+        let names: BTreeSet<_> = variants.iter().map(|v| v.name).collect();
+        assert_eq!(names.len(), variants.len());
+        for (i, variant) in variants.iter().enumerate() {
+            assert!(variants[..i].iter().all(|other| other.model != variant.model), "{}", variant.name);
+        }
+    }
+
+    #[test]
+    fn a_quiet_start_hardly_changes_the_mel_and_every_part_can_learn() {
+        for variant in variants(7) {
+            let VariantModel::Acoustic { post_net, seed } = variant.model else { continue };
+            let config = acoustic::Config { post_net, ..acoustic::Config::default() };
+            let start = quiet_start(&config, seed).unwrap();
+            let params = Params::trainable(seed, start, &Device::Cpu);
+            let net = PostNet::new(&config.post_net, config.mels, &params.pp("post_net")).unwrap();
+            let mel = Tensor::randn(0f32, 1.0, (1, 20, config.mels), &Device::Cpu).unwrap();
+            let lengths: Arc<[usize]> = [20].into();
+            let change = (net.forward(&mel, &lengths, &Dropout::off()).unwrap() - &mel).unwrap();
+            let largest = change.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(largest < 0.05, "{}: {largest}", variant.name);
+            let gradients = change.sum_all().unwrap().backward().unwrap();
+            for (name, var) in params.vars() {
+                let slope = gradients.get(var.as_tensor()).unwrap().abs().unwrap().max_all().unwrap();
+                assert!(slope.to_scalar::<f32>().unwrap() > 0.0, "{}: {name}", variant.name);
+            }
+        }
+    }
 }
