@@ -243,14 +243,21 @@ impl Job {
         self.shared.cancel(&self.state);
     }
 
-    /// Changes the speaking rate of what has not been chunked yet; 0.5 to 2, values beyond are limited.
+    /// Changes the speaking rate of what has not been chunked yet; 0.5 to 2, values beyond are limited, NaN is
+    /// ignored.
     pub fn set_rate(&self, rate: f32) {
-        self.state.rate.store(rate.max(0.5).min(2.0).to_bits(), Ordering::Relaxed);
+        if !rate.is_nan() {
+            self.state.rate.store(rate.clamp(0.5, 2.0).to_bits(), Ordering::Relaxed);
+        }
     }
 
-    /// Changes the pitch of what has not been chunked yet; −12 to 12, values beyond are limited.
+    /// Changes the pitch of what has not been chunked yet; −12 to 12, values beyond are limited, NaN is
+    /// ignored.
     pub fn set_pitch_semitones(&self, pitch_semitones: f32) {
-        self.state.pitch_semitones.store(pitch_semitones.max(-12.0).min(12.0).to_bits(), Ordering::Relaxed);
+        if !pitch_semitones.is_nan() {
+            let bits = pitch_semitones.clamp(-12.0, 12.0).to_bits();
+            self.state.pitch_semitones.store(bits, Ordering::Relaxed);
+        }
     }
 
     /// Waits until it has been heard to its end, or was cancelled. Ends the text unless it was taken.

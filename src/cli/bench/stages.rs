@@ -118,7 +118,7 @@ fn vocode(
     excitation: Option<&[f32]>,
     window_frames: usize,
 ) -> fastglow::Result<usize> {
-    let mut stream = Stream::new(synthesizer.vocoder().clone(), Noise::Seeded { seed: 1, scale: 0.667 })?;
+    let mut stream = Stream::new(synthesizer.vocoder().clone(), Noise::Seeded { seed: 1, scale: 0.9 })?;
     stream.push(&PhraseInput { features, excitation, context: Context::default() })?;
     let mut samples = 0;
     while stream.pending_frames() > 0 {

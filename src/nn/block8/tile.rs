@@ -95,9 +95,9 @@ macro_rules! each_tile {
     };
     (@panels $tile:ident, $panels:literal, $rows:literal, $first:expr, $job:expr $(, $token:expr)?) => {
         let mut panel = $first;
-        while panel + $panels <= $job.panels() {
+        while $job.panels() - panel >= $panels {
             let mut row = 0;
-            while row + $rows <= $job.rows() {
+            while $job.rows() - row >= $rows {
                 $tile::<$panels, $rows>($job, panel, row $(, $token)?);
                 row += $rows;
             }

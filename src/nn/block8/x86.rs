@@ -55,17 +55,17 @@ fn avx2_tile<const PANELS: usize, const ROWS: usize>(
             }
         }
         let scales: __m256 = pulp::cast(tile.scales);
-        for r in 0..ROWS {
+        for (r, total) in sums.iter_mut().enumerate() {
             let input = &inputs[r][block];
             let sum = avx2._mm256_hadd_epi32(low[r], high[r]);
             let sum = avx2._mm256_add_epi32(sum, avx._mm256_set1_epi32(input.correction));
             let sum = avx._mm256_mul_ps(avx._mm256_cvtepi32_ps(sum), scales);
             let sum = avx._mm256_mul_ps(sum, avx._mm256_set1_ps(input.scale));
-            sums[r] = avx._mm256_add_ps(sums[r], sum);
+            *total = avx._mm256_add_ps(*total, sum);
         }
     }
-    for r in 0..ROWS {
-        job.store(row + r, panel, pulp::cast(sums[r]));
+    for (r, total) in sums.into_iter().enumerate() {
+        job.store(row + r, panel, pulp::cast(total));
     }
 }
 
