@@ -196,7 +196,11 @@ impl Watcher {
             && !self.reported.contains(&omission.kind)
         {
             self.reported.push(omission.kind);
-            warn(format_args!("not spoken: {}: {}", omission.kind.name(), excerpt(omission.text)));
+            if omission.text.contains(char::REPLACEMENT_CHARACTER) {
+                warn("the text is not valid UTF-8; the bad bytes are left out");
+            } else {
+                warn(format_args!("not spoken: {}: {}", omission.kind.name(), excerpt(omission.text)));
+            }
         }
     }
 }

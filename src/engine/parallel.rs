@@ -9,7 +9,7 @@
 //! the samples, `push` waits. Jobs are spoken one after another, in the order in which they were begun.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -51,6 +51,8 @@ pub(super) struct Shared {
     stopped_up_to: AtomicU64,
     /// The sink's control, once it is open; none without a sink.
     control: OnceLock<Control>,
+    /// Whether the sink is to be finished when all is over. Otherwise it is dropped: a file that is not complete vanishes.
+    is_closing: AtomicBool,
     /// The job whose samples are in the sink, so that no other one's are thrown away. Held only for an instant, and never
     /// by the audio thread.
     in_sink: Mutex<Option<Arc<JobState>>>,
@@ -80,6 +82,10 @@ impl Shared {
         *self.in_sink.lock().unwrap_or_else(PoisonError::into_inner) = Some(job.clone());
     }
 
+    pub fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
     pub fn open(&self, control: Control) {
         let _ = self.control.set(control);
     }
@@ -91,8 +97,8 @@ impl Shared {
     }
 }
 
-/// Speech in the making, on threads of its own. Dropped, it stops at once and waits for its threads;
-/// [`Engine::close`] lets it finish first.
+/// Speech in the making, on threads of its own. Dropped, it stops at once, waits for its threads and leaves no file
+/// behind; [`Engine::close`] lets jobs and sink finish first.
 pub struct Engine {
     shared: Arc<Shared>,
     config: EngineConfig,
@@ -179,6 +185,7 @@ impl Engine {
     /// # Errors
     /// The sink cannot be finished: its device is gone, its disk is full.
     pub fn close(mut self) -> Result<Played> {
+        self.shared.is_closing.store(true, Ordering::Release);
         self.jobs = None;
         self.join()
     }

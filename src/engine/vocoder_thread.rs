@@ -29,7 +29,7 @@ pub(super) struct VocoderThread {
     pub messages: Receiver<Message>,
 }
 
-/// Works until the acoustic thread has ended, then finishes the sink.
+/// Works until the acoustic thread has ended, then finishes the sink if the engine is closed and not just dropped.
 pub(super) fn run(
     thread: VocoderThread,
     open: Option<OpenSink>,
@@ -64,8 +64,8 @@ pub(super) fn run(
         }
     }
     match sink {
-        Some(sink) => Ok(sink.finish()?),
-        None => Ok(Played::default()),
+        Some(sink) if thread.shared.is_closing() => Ok(sink.finish()?),
+        _ => Ok(Played::default()),
     }
 }
 

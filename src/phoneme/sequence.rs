@@ -131,7 +131,7 @@ mod tests {
         let phrases: Vec<_> = seq.phones.iter().map(|phone| phone.phrase_position).collect();
         assert_eq!(
             phrases,
-            [8, 8, 8, 8, 3, 3],
+            [0, 8, 8, 8, 3, 3],
             "0 words from a question's end; 3 or more from a statement's"
         );
         assert_eq!(SequenceBuilder::default().finish_open(), None);
