@@ -11,6 +11,7 @@
 //! | `conditioner.…` | (native only) |
 
 use candle_core::{DType, Device, Result, Tensor, bail};
+use rayon::prelude::*;
 
 use super::conditioner::{Conditioned, Conditioner, Context};
 use super::config::{Analysis, Config};
@@ -126,15 +127,15 @@ impl WaveGlow {
     /// # Errors
     /// A matrix is singular, or Newton's iteration does not converge.
     pub fn prepare_synthesis(&mut self, inversion: Inversion) -> Result<()> {
-        for mixing in &mut self.mixing {
+        self.mixing.par_iter_mut().try_for_each(|mixing| {
             let weight = mixing.weight.detach();
             let inverse = match inversion {
                 Inversion::Lu => square::inverse(&weight)?,
                 Inversion::Newton => square::newton_inverse(&weight, 1e-5)?,
             };
             mixing.inverse = Some(inverse.t()?.contiguous()?);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The conditioning of a phrase: `features [batch, context + frames, feature_channels]`, and for the source-filter
