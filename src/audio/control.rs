@@ -38,6 +38,8 @@ pub struct Progress {
     pub underruns: u64,
     /// Whether everything has been played, and the writer has said that nothing follows.
     pub is_idle: bool,
+    /// Whether there is no device to play on now: it went away and is looked for, while there is something to play.
+    pub is_lost: bool,
 }
 
 impl Control {
@@ -108,6 +110,11 @@ impl Control {
     /// See [`Progress::is_idle`].
     pub fn is_idle(&self) -> bool {
         self.progress().is_idle
+    }
+
+    /// See [`Progress::is_lost`].
+    pub fn is_lost(&self) -> bool {
+        self.progress().is_lost
     }
 }
 

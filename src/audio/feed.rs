@@ -187,6 +187,7 @@ impl Feed {
             buffered_samples: Some(written_samples - state.timeline.next(next)),
             underruns: state.underruns(),
             is_idle: state.is_resting && state.is_drained(),
+            is_lost: state.loss.is_some(),
         }
     }
 

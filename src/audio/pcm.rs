@@ -119,6 +119,7 @@ impl Steerable for Desk {
             buffered_samples: None,
             underruns: 0,
             is_idle: state.is_resting,
+            is_lost: false,
         }
     }
 }

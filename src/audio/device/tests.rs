@@ -147,8 +147,10 @@ fn a_card_unplugged_in_mid_speech_goes_on_where_it_was_when_it_is_back() {
     bench.fail(ErrorKind::DeviceNotAvailable);
     until("the stream to be closed", || !bench.is_open());
     assert_eq!(control.buffered_ms(), Some(200), "all that was not handed out is still there");
+    assert!(control.is_lost());
     bench.plug("one", Model::default());
     let after = hear_all(&bench, &control);
+    until("the news", || !control.is_lost());
     assert_eq!(control.played_samples(), 300);
     assert_eq!(before[5..], samples[5..100]);
     // It fades in.
