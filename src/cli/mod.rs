@@ -11,6 +11,8 @@ mod input;
 mod interrupt;
 mod picture;
 mod speak;
+#[cfg(feature = "daemon")]
+mod speechd_module;
 #[cfg(feature = "train")]
 mod train;
 mod voices;
@@ -60,6 +62,9 @@ enum Command {
     /// List the sound cards.
     #[cfg(feature = "device")]
     Devices(devices::Arguments),
+    /// Be an output module of speech-dispatcher, which starts it.
+    #[cfg(feature = "daemon")]
+    SpeechdModule(speechd_module::Arguments),
     /// Make a voice: corpus, features, training, the voice file, its evaluation.
     #[cfg(feature = "train")]
     Train(train::Arguments),
@@ -77,6 +82,8 @@ pub fn run() -> ExitCode {
         Command::Voices(arguments) => voices::run(arguments),
         #[cfg(feature = "device")]
         Command::Devices(arguments) => devices::run(arguments),
+        #[cfg(feature = "daemon")]
+        Command::SpeechdModule(arguments) => speechd_module::run(arguments),
         #[cfg(feature = "train")]
         Command::Train(arguments) => train::run(arguments),
     };

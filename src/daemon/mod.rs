@@ -8,7 +8,10 @@
 //! ```
 
 mod speech_stream;
+pub mod speechd;
+mod ssml;
 mod voices;
+pub mod wyoming;
 
 pub use speech_stream::{SpeechStream, StreamEvent, TextSender};
 pub use voices::{VoiceCard, Voices};

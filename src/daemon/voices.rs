@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use crate::engine::Synthesizer;
-use crate::voice::{SearchPath, VoiceError};
+use crate::voice::{Meta, SearchPath, Source, Voice, VoiceError};
 use crate::{Error, Result};
 
 /// Loads voices when they are first asked for, and again when they have changed.
@@ -16,6 +16,8 @@ pub struct Voices {
     default_name: String,
     most_loaded: usize,
     loaded: Mutex<BTreeMap<String, Synthesizer>>,
+    /// What the voices say about themselves, of those that were asked for.
+    metas: Mutex<BTreeMap<String, Meta>>,
 }
 
 /// What clients are told of a voice.
@@ -32,8 +34,8 @@ pub struct VoiceCard {
 impl Voices {
     /// Voices of these folders; at most so many are kept in memory, at least 1.
     pub fn new(search: SearchPath, default_name: impl Into<String>, most_loaded: usize) -> Self {
-        let loaded = Mutex::default();
-        Self { search, default_name: default_name.into(), most_loaded: most_loaded.max(1), loaded }
+        let (loaded, metas) = (Mutex::default(), Mutex::default());
+        Self { search, default_name: default_name.into(), most_loaded: most_loaded.max(1), loaded, metas }
     }
 
     fn loaded(&self) -> MutexGuard<'_, BTreeMap<String, Synthesizer>> {
@@ -50,11 +52,7 @@ impl Voices {
         if let Some(voice) = self.loaded().get(name) {
             return Ok(voice.clone());
         }
-        let found = self.search.list().into_iter().find(|found| found.name == name);
-        let Some(found) = found else {
-            return Err(VoiceError::NotFound { name: name.into(), searched: Vec::new() }.into());
-        };
-        let voice = Synthesizer::load(&found.source)?;
+        let voice = Synthesizer::load(&self.source(name)?)?;
         let mut loaded = self.loaded();
         while loaded.len() >= self.most_loaded {
             // Whoever speaks with it keeps it until the end.
@@ -65,6 +63,27 @@ impl Voices {
         }
         loaded.insert(name.to_owned(), voice.clone());
         Ok(voice)
+    }
+
+    /// What a voice says about itself, without making its models. Reads its file at the first time: not for an async
+    /// thread.
+    ///
+    /// # Errors
+    /// As [`Voices::get`].
+    pub fn meta(&self, name: &str) -> Result<Meta> {
+        let metas = || self.metas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meta) = metas().get(name) {
+            return Ok(meta.clone());
+        }
+        let meta = Voice::load(&self.source(name)?)?.meta().clone();
+        metas().insert(name.to_owned(), meta.clone());
+        Ok(meta)
+    }
+
+    fn source(&self, name: &str) -> Result<Source> {
+        let found = self.search.list().into_iter().find(|found| found.name == name);
+        let missing = || VoiceError::NotFound { name: name.into(), searched: Vec::new() };
+        Ok(found.ok_or_else(missing)?.source)
     }
 
     /// All voices there are.
@@ -81,6 +100,7 @@ impl Voices {
     /// Loads again what is loaded, for the speech that begins from now on. A voice that cannot be loaded stays as it was,
     /// and is told with the reason.
     pub fn reload(&self) -> Vec<(String, Error)> {
+        self.metas.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let names: Vec<String> = self.loaded().keys().cloned().collect();
         let mut failed = Vec::new();
         for name in names {
