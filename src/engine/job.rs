@@ -1,7 +1,7 @@
 //! A text on its way through an [`Engine`](super::Engine): the handle of whoever speaks, and what the threads share.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -251,6 +251,18 @@ impl Job {
     /// Changes the pitch of what has not been chunked yet; −12 to 12, values beyond are limited.
     pub fn set_pitch_semitones(&self, pitch_semitones: f32) {
         self.state.pitch_semitones.store(pitch_semitones.max(-12.0).min(12.0).to_bits(), Ordering::Relaxed);
+    }
+
+    /// The report, if all has been heard or the job was cancelled; the outer `None` says: not yet. Never waits.
+    ///
+    /// # Errors
+    /// The models or the sink failed.
+    pub fn try_report(&self) -> Option<Result<Report>> {
+        match self.report.try_recv() {
+            Ok(report) => Some(report),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(JobError::Ended.into())),
+        }
     }
 
     /// Waits until it has been heard to its end, or was cancelled. Ends the text unless it was taken.
