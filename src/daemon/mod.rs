@@ -7,11 +7,22 @@
 //!     queue ──▶ Engine ──▶ device  SpeechStream (an Engine of its own) ──▶ bytes
 //! ```
 
+mod limits;
+mod queue;
+mod shared;
+mod speaker;
 mod speech_stream;
 pub mod speechd;
 mod ssml;
 mod voices;
 pub mod wyoming;
 
+pub use limits::Limits;
+pub use queue::{ClientNumber, JobNumber, Place, Queue};
+pub use shared::Shared;
+pub use speaker::{
+    CancelReason, Client, LoudspeakerConfig, Say, Scope, Speaker, SpeakerError, SpeakerEvent, SpeakerStatus,
+    Spoken, Tally, Told,
+};
 pub use speech_stream::{SpeechStream, StreamEvent, TextSender};
 pub use voices::{VoiceCard, Voices};

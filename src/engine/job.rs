@@ -1,7 +1,7 @@
 //! A text on its way through an [`Engine`](super::Engine): the handle of whoever speaks, and what the threads share.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -257,6 +257,18 @@ impl Job {
         if !pitch_semitones.is_nan() {
             let bits = pitch_semitones.clamp(-12.0, 12.0).to_bits();
             self.state.pitch_semitones.store(bits, Ordering::Relaxed);
+        }
+    }
+
+    /// The report, if all has been heard or the job was cancelled; the outer `None` says: not yet. Never waits.
+    ///
+    /// # Errors
+    /// The models or the sink failed.
+    pub fn try_report(&self) -> Option<Result<Report>> {
+        match self.report.try_recv() {
+            Ok(report) => Some(report),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(JobError::Ended.into())),
         }
     }
 

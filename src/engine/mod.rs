@@ -99,6 +99,11 @@ impl Synthesizer {
         &self.models.meta
     }
 
+    /// Whether both speak from the same models in memory: a voice that was loaded again does not.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.models, &other.models)
+    }
+
     /// Of the samples it makes.
     pub fn sample_rate_hz(&self) -> u32 {
         self.models.meta.sample_rate_hz

@@ -180,6 +180,14 @@ impl Engine {
         self.shared.control.get()
     }
 
+    /// Whether both threads live. They end early only by a bug.
+    pub fn is_running(&self) -> bool {
+        fn lives<T>(thread: &Option<JoinHandle<T>>) -> bool {
+            thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        }
+        lives(&self.acoustic) && lives(&self.vocoder)
+    }
+
     /// Lets all jobs finish, then the sink.
     ///
     /// # Errors
