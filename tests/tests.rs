@@ -10,8 +10,12 @@ mod front_end;
 mod goldens;
 mod nn;
 mod signal;
+#[cfg(all(feature = "cli", feature = "daemon"))]
+mod speechd;
 mod streaming;
 mod tiny_voice;
 mod training;
 mod vocoder;
 mod voice;
+#[cfg(feature = "daemon")]
+mod wyoming;

@@ -62,11 +62,12 @@ fn is_letter_a(reader: &Reader<'_>, raw: &str) -> bool {
         && !reader.is_shouted()
 }
 
-/// `(a)`, `a)`, `A:` name an item of a list or a speaker.
+/// `(a)`, `a)`, `A:` name an item of a list or a speaker, and no article stands before a full stop.
 fn is_item(reader: &Reader<'_>, raw: &str) -> bool {
     match reader.mark(1) {
         Some(')') => reader.mark(-1) == Some('(') || reader.starts_line(0),
         Some(':') => raw == "A",
+        Some('.') => matches!(raw, "A" | "I"),
         _ => false,
     }
 }
