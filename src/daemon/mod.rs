@@ -7,8 +7,12 @@
 //!     queue ──▶ Engine ──▶ device  SpeechStream (an Engine of its own) ──▶ bytes
 //! ```
 
+pub mod http;
+
+mod metrics;
 mod speech_stream;
 mod voices;
 
+pub use metrics::{Metrics, UtteranceMeter};
 pub use speech_stream::{SpeechStream, StreamEvent, TextSender};
 pub use voices::{VoiceCard, Voices};
