@@ -39,4 +39,6 @@ pub use control::{Control, Progress};
 pub use device::{DeviceInfo, devices};
 pub use error::AudioError;
 pub use pcm::to_pcm16;
+#[cfg(feature = "daemon")]
+pub(crate) use pcm::wav_header;
 pub use sink::{Played, SINKS, Sink, SinkConfig, SinkKind, Target, open};

@@ -23,6 +23,29 @@ pub fn to_pcm16(sample: f32) -> i16 {
     (sample * 32767.0).round().clamp(-32768.0, 32767.0) as i16
 }
 
+/// The header of a WAV file of 16-bit mono samples; without a length, of a stream that ends when it ends.
+pub(crate) fn wav_header(sample_rate_hz: u32, data_bytes: Option<u64>) -> Vec<u8> {
+    const CHANNELS: u16 = 1;
+    const BITS: u16 = 16;
+    let frame_bytes = CHANNELS * BITS / 8;
+    // By custom, sizes of all ones mean "until the end".
+    let size = |extra: u64| data_bytes.map_or(u32::MAX, |bytes| (bytes + extra) as u32);
+    let mut header = Vec::with_capacity(HEADER_BYTES as usize);
+    header.extend_from_slice(b"RIFF");
+    header.extend_from_slice(&size(HEADER_BYTES - 8).to_le_bytes());
+    header.extend_from_slice(b"WAVEfmt ");
+    header.extend_from_slice(&/* length of this part */ 16u32.to_le_bytes());
+    header.extend_from_slice(&/* PCM */ 1u16.to_le_bytes());
+    header.extend_from_slice(&CHANNELS.to_le_bytes());
+    header.extend_from_slice(&sample_rate_hz.to_le_bytes());
+    header.extend_from_slice(&(sample_rate_hz * u32::from(frame_bytes)).to_le_bytes());
+    header.extend_from_slice(&frame_bytes.to_le_bytes());
+    header.extend_from_slice(&BITS.to_le_bytes());
+    header.extend_from_slice(b"data");
+    header.extend_from_slice(&size(0).to_le_bytes());
+    header
+}
+
 enum Output {
     /// A pipe, a terminal, a device node: written as it goes.
     Stream(Box<dyn Write + Send>),
@@ -182,33 +205,11 @@ impl PcmSink {
     }
 
     /// `None` for a stream, whose length nobody knows yet.
-    fn header(&self, data_bytes: Option<u64>) -> Vec<u8> {
-        const CHANNELS: u16 = 1;
-        const BITS: u16 = 16;
-        let frame_bytes = CHANNELS * BITS / 8;
-        // By custom, sizes of all ones mean "until the end".
-        let size = |extra: u64| data_bytes.map_or(u32::MAX, |bytes| (bytes + extra) as u32);
-        let mut header = Vec::with_capacity(HEADER_BYTES as usize);
-        header.extend_from_slice(b"RIFF");
-        header.extend_from_slice(&size(HEADER_BYTES - 8).to_le_bytes());
-        header.extend_from_slice(b"WAVEfmt ");
-        header.extend_from_slice(&/* length of this part */ 16u32.to_le_bytes());
-        header.extend_from_slice(&/* PCM */ 1u16.to_le_bytes());
-        header.extend_from_slice(&CHANNELS.to_le_bytes());
-        header.extend_from_slice(&self.sample_rate_hz.to_le_bytes());
-        header.extend_from_slice(&(self.sample_rate_hz * u32::from(frame_bytes)).to_le_bytes());
-        header.extend_from_slice(&frame_bytes.to_le_bytes());
-        header.extend_from_slice(&BITS.to_le_bytes());
-        header.extend_from_slice(b"data");
-        header.extend_from_slice(&size(0).to_le_bytes());
-        header
-    }
-
     fn start(&mut self) -> io::Result<()> {
         if !self.is_started {
             self.is_started = true;
             if self.has_header {
-                let header = self.header(None);
+                let header = wav_header(self.sample_rate_hz, None);
                 self.output.writer().write_all(&header)?;
             }
         }
@@ -225,7 +226,7 @@ impl PcmSink {
 
     fn complete(mut self) -> io::Result<()> {
         self.start()?;
-        let header = self.header(Some(self.data_bytes));
+        let header = wav_header(self.sample_rate_hz, Some(self.data_bytes));
         match self.output {
             Output::Stream(mut stream) => stream.flush(),
             Output::File(mut file) => {

@@ -7,10 +7,13 @@
 //!     queue ──▶ Engine ──▶ device  SpeechStream (an Engine of its own) ──▶ bytes
 //! ```
 
+pub mod http;
 mod limits;
 mod queue;
 mod shared;
 mod speaker;
+
+mod metrics;
 mod speech_stream;
 pub mod speechd;
 mod ssml;
@@ -18,6 +21,7 @@ mod voices;
 pub mod wyoming;
 
 pub use limits::Limits;
+pub use metrics::{Metrics, UtteranceMeter};
 pub use queue::{ClientNumber, JobNumber, Place, Queue};
 pub use shared::Shared;
 pub use speaker::{
