@@ -5,7 +5,7 @@
 //!  chunk    phones      mel, F0      PCM         ring, sink
 //! ```
 //!
-//! [`engine::Synthesizer`] joins the stages; each is a module of its own, and its output type is all that the next one
+//! [`engine::Synthesizer`] joins the stages, [`engine::Engine`] runs them while text comes; each is a module of its own, and its output type is all that the next one
 //! knows of it. [`voice`] is the file that holds both models.
 //!
 //! ```no_run
@@ -21,7 +21,9 @@
 //!
 //! | thread | runs | may wait or allocate |
 //! |---|---|---|
-//! | the caller's | all models, inside [`engine::Utterance::speak`]; fills the ring | yes |
+//! | the caller's, with [`engine::Utterance`] | all models | yes |
+//! | `fastglow-acoustic`, one an [`engine::Engine`] | text, phones, FastSpeech: the next chunk's frames | yes |
+//! | `fastglow-vocoder`, one an engine | WaveGlow: windows into the ring, events to the listener | yes |
 //! | candle's pools | parts of matrix products; as many as `RAYON_NUM_THREADS` and `CANDLE_NUM_THREADS` say | yes |
 //! | `fastglow-audio` | opens the sound card, pauses it when idle, finds it again when it went away | yes |
 //! | the sound card's | [`audio::playback::Playback::run`]: empties the ring | never |

@@ -54,6 +54,8 @@ struct State {
 
 /// There is no device to play on.
 #[derive(Debug, Clone)]
+// Only a device is lost and found.
+#[cfg_attr(not(feature = "device"), allow(dead_code))]
 pub(super) struct Loss {
     pub(super) since: Instant,
     pub(super) reason: String,
@@ -72,6 +74,8 @@ pub(super) enum Put {
     Stopped,
 }
 
+// Some of this is only asked by a device.
+#[cfg_attr(not(feature = "device"), allow(dead_code))]
 impl Feed {
     /// A ring, and its reading end.
     ///
