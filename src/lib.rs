@@ -5,8 +5,8 @@
 //!  chunk    phones      mel, F0      PCM         ring, sink
 //! ```
 //!
-//! [`engine::Synthesizer`] joins the stages, [`engine::Engine`] runs them while text comes; each is a module of its own, and its output type is all that the next one
-//! knows of it. [`voice`] is the file that holds both models.
+//! [`engine::Synthesizer`] joins the stages, [`engine::Engine`] runs them while the text comes. Each stage is a module of
+//! its own, and its output type is all that the next one knows of it. [`voice`] is the file that holds both models.
 //!
 //! ```no_run
 //! use fastglow::engine::{SpeakConfig, Synthesizer};
