@@ -1,9 +1,7 @@
 //! From text to words to phones: a table of readings, hard ones first, and properties of any input.
 
 use fastglow::phoneme::{Pause, PhonemeSeq, Pronouncer, Symbol, WordPosition};
-use fastglow::text::{
-    MAX_NUMBER_DIGITS, PhraseLimits, TextError, TokenKind, UnspokenKind, normalise, phrases,
-};
+use fastglow::text::{MAX_NUMBER_DIGITS, TextError, TokenKind, UnspokenKind, normalise};
 use proptest::prelude::*;
 
 /// Words with spaces between, letters in capitals, pauses as punctuation.
@@ -414,7 +412,6 @@ fn says_why_there_is_nothing_to_say() {
         let expected = TextError::NothingToSay { found: found.into() };
         assert_eq!(chunk.speakable().unwrap_err(), expected, "{text:?}");
         assert_eq!(pronounce(text).unwrap_err(), expected, "{text:?}");
-        assert_eq!(phrases(chunk, PhraseLimits::default()).unwrap_err(), expected, "{text:?}");
         assert!(!expected.hint().is_empty());
     }
 }
@@ -450,16 +447,11 @@ fn ten_thousand_letters_are_no_word() {
 
 #[test]
 fn work_grows_linearly() {
-    // Counts, not clocks: ten times the text, ten times the tokens, and phrases no longer than allowed.
+    // Counts, not clocks: ten times the text, ten times the tokens.
     let text = "Dr. Smith paid $3.50 at 3:05 pm, on March 3rd, for 5 km of B12 😀 and no stop ".repeat(1000);
     let (small, large) = (normalise(&text[..text.len() / 10]), normalise(&text));
     let ratio = large.tokens.len() as f64 / small.tokens.len() as f64;
     assert!((9.9..10.1).contains(&ratio), "{ratio}");
-    let limits = PhraseLimits::default();
-    let words = large.words().count();
-    let cut = phrases(large, limits).unwrap();
-    assert_eq!(cut.iter().map(|phrase| phrase.words().count()).sum::<usize>(), words);
-    assert!(cut.iter().all(|phrase| (1..=limits.max_words).contains(&phrase.words().count())));
 }
 
 #[test]

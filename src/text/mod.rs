@@ -16,7 +16,6 @@ mod fraction;
 mod money;
 mod number;
 mod phone_number;
-mod phrase;
 mod punctuation;
 mod quantity;
 mod range;
@@ -36,7 +35,6 @@ use std::ops::Range;
 
 pub use crate::phoneme::Pause;
 pub use chunk::{Boundary, Chunk, Chunker, ChunkerConfig, ChunkerError, Pace};
-pub use phrase::{PhraseLimits, phrases};
 use reader::Reader;
 use reading::{Assembly, Reading};
 use scan::{Kind, Scanner};
