@@ -120,9 +120,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(input) = input {
         input.result()?;
     }
-    let watcher =
-        Arc::into_inner(watcher).map(|watcher| watcher.into_inner().unwrap_or_else(PoisonError::into_inner));
-    finish(arguments, engine, watcher, &report)
+    // The engine may still hold the listener: the picture is taken out, not the watcher.
+    let picture = watcher.lock().unwrap_or_else(PoisonError::into_inner).picture.take();
+    finish(arguments, engine, picture, &report)
 }
 
 fn speak_config(arguments: &Arguments) -> SpeakConfig {
@@ -208,7 +208,7 @@ impl Watcher {
 fn finish(
     arguments: &Arguments,
     engine: Engine,
-    watcher: Option<Watcher>,
+    picture: Option<Picture>,
     report: &Report,
 ) -> Result<(), Failure> {
     if report.stats.chunks == 0 {
@@ -219,7 +219,7 @@ fn finish(
     if report.underruns > 0 {
         warn(format_args!("the sound had {} gaps: this machine was too busy", report.underruns));
     }
-    if let (Some(picture), Some(path)) = (watcher.and_then(|watcher| watcher.picture), &arguments.plot) {
+    if let (Some(picture), Some(path)) = (picture, &arguments.plot) {
         picture.save(path)?;
     }
     if let Some(StatsFormat::Json) = arguments.stats {
