@@ -113,6 +113,51 @@ fn sound_starts_before_the_input_ends() {
     assert!(output.stdout.len() > 1000);
 }
 
+/// As Ctrl-C in a terminal.
+fn interrupt(child: &std::process::Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn an_interrupt_ends_the_speech_although_more_text_may_come() {
+    let mut child = speak(&["-o", "-", "--raw"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"The first line.\n").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 1000]).unwrap();
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), stderr(&output).as_str()), (130, ""));
+    drop(input);
+}
+
+#[test]
+fn an_interrupt_leaves_the_old_file_and_no_half_of_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let wav = folder.path().join("a.wav");
+    std::fs::write(&wav, "what was there").unwrap();
+    let mut child =
+        speak(&["-o", wav.to_str().unwrap()]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"The first line.\n").unwrap();
+    let names = || std::fs::read_dir(folder.path()).unwrap().count();
+    while names() < 2 {
+        // The new file has not been begun.
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), stderr(&output).as_str()), (130, ""));
+    assert_eq!((std::fs::read_to_string(&wav).unwrap().as_str(), names()), ("what was there", 1));
+    drop(input);
+}
+
 #[test]
 fn nothing_to_say_is_said_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();

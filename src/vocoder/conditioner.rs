@@ -28,19 +28,6 @@ pub struct Conditioned {
 }
 
 impl Conditioned {
-    /// The part for vectors `first .. first + count`.
-    ///
-    /// # Errors
-    /// The range is outside.
-    pub fn narrow(&self, first: usize, count: usize) -> Result<Self> {
-        let cut = |t: &Tensor| t.narrow(1, first, count)?.contiguous();
-        let density = match &self.density {
-            Some((mean, log_scale)) => Some((cut(mean)?, cut(log_scale)?)),
-            None => None,
-        };
-        Ok(Self { flows: cut(&self.flows)?, density })
-    }
-
     /// Number of vectors.
     ///
     /// # Errors

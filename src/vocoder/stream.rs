@@ -1,7 +1,7 @@
 //! Synthesis in windows, equal to synthesis of the whole.
 //!
-//! A phrase's mel is known before its first sample, so the conditioning runs once per phrase; what streams is the flows
-//! and the overlap-add. Causal flows keep state and recompute nothing; others run over each window with the context
+//! A phrase's mel is known before its first sample, so the network over its frames runs once per phrase; what streams is
+//! the prior, the flows and the overlap-add. Causal flows keep state and recompute nothing; others run over each window with the context
 //! that their receptive field asks for. Noise is addressed by position, so the windows' borders leave no trace.
 
 use std::sync::Arc;
@@ -30,10 +30,26 @@ pub struct Stream {
 }
 
 struct Phrase {
-    conditioned: Conditioned,
+    /// The conditioning `[1, vectors, channels]`.
+    conditioning: Tensor,
+    /// `[1, hop + vectors · group]`: the hop before the first vector, and all that follow.
+    excitation: Option<Tensor>,
     vectors: usize,
     /// The first vector that has not been spoken.
     next: usize,
+}
+
+impl Phrase {
+    /// What the flows are told about vectors `first .. last`.
+    fn window(&self, model: &WaveGlow, first: usize, last: usize) -> Result<Conditioned> {
+        let vectors = self.conditioning.narrow(1, first, last - first)?.contiguous()?;
+        let (hop, group) = (model.config().hop_samples, model.config().group_samples());
+        let excitation = self
+            .excitation
+            .as_ref()
+            .map(|all| all.narrow(1, hop + first * group - group, (last + 1 - first) * group));
+        model.density(vectors, excitation.transpose()?.as_ref())
+    }
 }
 
 /// A phrase as the vocoder takes it.
@@ -124,8 +140,9 @@ impl Stream {
             }
         };
         self.position += self.phrase.take().map_or(0, |phrase| phrase.vectors as u64);
-        let conditioned = self.model.condition(&features, excitation.as_ref(), input.context)?;
-        self.phrase = Some(Phrase { vectors: conditioned.vectors()?, conditioned, next: 0 });
+        let conditioning = self.model.condition_frames(&features, input.context)?;
+        let vectors = conditioning.dim(1)?;
+        self.phrase = Some(Phrase { conditioning, excitation, vectors, next: 0 });
         Ok(())
     }
 
@@ -143,7 +160,7 @@ impl Stream {
         }
         let first = phrase.next.saturating_sub(self.context_vectors);
         let last = (phrase.next + count + self.context_vectors).min(phrase.vectors);
-        let conditioned = phrase.conditioned.narrow(first, last - first)?;
+        let conditioned = phrase.window(&self.model, first, last)?;
         let position = self.position + first as u64;
         let vectors = self.model.sample(&conditioned, &self.noise, position, self.state.as_mut())?;
         let vectors = vectors.narrow(1, phrase.next - first, count)?;

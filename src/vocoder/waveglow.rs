@@ -150,15 +150,30 @@ impl WaveGlow {
         excitation: Option<&Tensor>,
         context: Context,
     ) -> Result<Conditioned> {
+        self.density(self.condition_frames(features, context)?, excitation)
+    }
+
+    /// The first half of [`WaveGlow::condition`], which sees the whole phrase: `[batch, vectors, channels]`.
+    ///
+    /// # Errors
+    /// Shapes differ.
+    pub(super) fn condition_frames(&self, features: &Tensor, context: Context) -> Result<Tensor> {
+        let frames = features.dim(1)?.saturating_sub(context.before_frames + context.after_frames);
+        let per_frame = self.config.groups_per_frame();
+        let vectors = self.conditioner.frames(features)?;
+        vectors.narrow(1, context.before_frames * per_frame, frames * per_frame)?.contiguous()
+    }
+
+    /// The second half, vector by vector: any run of the first half's vectors, and the excitation that starts one hop
+    /// before it.
+    ///
+    /// # Errors
+    /// Shapes differ, or the excitation is missing.
+    pub(super) fn density(&self, vectors: Tensor, excitation: Option<&Tensor>) -> Result<Conditioned> {
         let pair = match (excitation, &self.lapped) {
             (Some(excitation), Some(lapped)) => Some(lapped.forward_pair(excitation)?),
             _ => None,
         };
-        let frames = features.dim(1)?.saturating_sub(context.before_frames + context.after_frames);
-        let per_frame = self.config.groups_per_frame();
-        let vectors = self.conditioner.frames(features)?;
-        let vectors =
-            vectors.narrow(1, context.before_frames * per_frame, frames * per_frame)?.contiguous()?;
         self.conditioner.density(vectors, pair.as_ref())
     }
 

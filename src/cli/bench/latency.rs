@@ -10,17 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use fastglow::audio::{self, SinkConfig, Target};
-use fastglow::engine::{
-    Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer, peak_rss_kb,
-};
+use fastglow::engine::{Engine, EngineConfig, Event, Pacing, Report, SpeakConfig, Synthesizer, peak_rss_kb};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::process::cpu_time;
 use super::replay::{replay, tokens};
-use super::{Failure, Spread, print_json, replies};
+use super::{Failure, Spread, or_unknown, paced_sink, print_json, replies};
 
 /// Speech of unpunctuated text of such lengths is compared in memory.
 const SHORT_CHARS: usize = 100;
@@ -105,11 +102,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         arguments.json,
     )
-}
-
-fn paced_sink(synthesizer: &Synthesizer) -> OpenSink {
-    let config = SinkConfig::new(synthesizer.sample_rate_hz(), Target::Stdout);
-    Box::new(move || audio::open("null", &config))
 }
 
 /// One reply.
@@ -218,8 +210,4 @@ fn print(figures: &Figures, is_json: bool) -> Result<(), Failure> {
     println!("peak memory, 100 letters    {}", megabytes(figures.peak_rss_kb_100_characters));
     println!("peak memory, 8,000 letters  {}", megabytes(figures.peak_rss_kb_8000_characters));
     Ok(())
-}
-
-fn or_unknown(text: Option<String>) -> String {
-    text.unwrap_or_else(|| "not told by this system".into())
 }

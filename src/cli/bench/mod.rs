@@ -1,5 +1,6 @@
 //! `fastglow bench`: the figures of the README, for this machine.
 
+mod idle;
 mod latency;
 mod process;
 mod replay;
@@ -9,6 +10,8 @@ mod stages;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
+use fastglow::audio::{self, SinkConfig, Target};
+use fastglow::engine::{OpenSink, Synthesizer};
 
 use super::failure::Failure;
 
@@ -22,6 +25,8 @@ pub struct Arguments {
 enum Command {
     /// Replay replies token by token, as a language model would send them, and measure from the first token to speech.
     Latency(latency::Arguments),
+    /// What an open engine costs that has nothing to say.
+    Idle(idle::Arguments),
     /// How pitch and level go on over the cuts of hurried chunks, beside the same places spoken in one piece.
     Seams(seams::Arguments),
     /// What each stage costs per second of speech, on one core.
@@ -32,6 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     super::environment::prepare();
     match &arguments.command {
         Command::Latency(arguments) => latency::run(arguments),
+        Command::Idle(arguments) => idle::run(arguments),
         Command::Seams(arguments) => seams::run(arguments),
         Command::Stages(arguments) => stages::run(arguments),
     }
@@ -49,6 +55,16 @@ fn replies(path: Option<&Path>) -> Result<Vec<String>, Failure> {
         }
     };
     Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+}
+
+/// Heard by nobody, in real time.
+fn paced_sink(synthesizer: &Synthesizer) -> OpenSink {
+    let config = SinkConfig::new(synthesizer.sample_rate_hz(), Target::Stdout);
+    Box::new(move || audio::open("null", &config))
+}
+
+fn or_unknown(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "not told by this system".into())
 }
 
 /// Prints figures as one JSON object.

@@ -68,7 +68,7 @@ impl Default for ChunkerConfig {
             phrases_below_ms: 1000,
             clauses_below_ms: 2500,
             least_words: 2,
-            max_words: 25,
+            max_words: 20,
             max_bytes: 250,
             max_pending_bytes: 16 * 1024,
             hold_ms: 300,
