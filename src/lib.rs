@@ -65,6 +65,9 @@ pub mod engine;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 
+#[cfg(feature = "daemon")]
+pub mod config;
+
 #[cfg(feature = "plot")]
 pub mod plot;
 

@@ -5,6 +5,10 @@ mod audio;
 mod chunker;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(all(feature = "daemon", unix))]
+mod config;
+#[cfg(all(feature = "daemon", unix))]
+mod daemon;
 mod engine;
 mod front_end;
 mod goldens;

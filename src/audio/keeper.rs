@@ -14,7 +14,7 @@ use super::device::{Card, Cards, OpenCard};
 use super::feed::{Feed, FeedConfig};
 use super::player::{Outlet, Player};
 use super::ring::Reader;
-use super::{AudioError, Sink, SinkConfig};
+use super::{AudioError, Reference, Sink, SinkConfig};
 
 /// How long to put up with what.
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +150,7 @@ fn first_open(cards: &Cards, config: &SinkConfig) -> Result<(Arc<Feed>, OpenCard
         ring_ms: config.ring_ms,
         prefill_ms: config.prefill_ms,
     })?;
+    let reader = reader.with_tap(config.reference.as_ref().and_then(Reference::lend));
     let card = card.open(reader).map_err(|(error, _)| error)?;
     Ok((Arc::new(feed), card))
 }

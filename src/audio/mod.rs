@@ -29,6 +29,7 @@ pub mod playback;
 mod player;
 #[cfg(feature = "device")]
 mod priority;
+mod reference;
 pub mod ring;
 mod sink;
 mod timeline;
@@ -41,4 +42,5 @@ pub use error::AudioError;
 pub use pcm::to_pcm16;
 #[cfg(feature = "daemon")]
 pub(crate) use pcm::wav_header;
+pub use reference::{Reference, ReferenceReader, reference};
 pub use sink::{Played, SINKS, Sink, SinkConfig, SinkKind, Target, open};

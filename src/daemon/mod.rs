@@ -10,7 +10,11 @@
 pub mod http;
 mod limits;
 mod queue;
+#[cfg(unix)]
+pub mod reference;
 mod shared;
+#[cfg(unix)]
+pub mod socket;
 mod speaker;
 
 mod metrics;
@@ -23,7 +27,7 @@ pub mod wyoming;
 pub use limits::Limits;
 pub use metrics::{Metrics, UtteranceMeter};
 pub use queue::{ClientNumber, JobNumber, Place, Queue};
-pub use shared::Shared;
+pub use shared::{Settings, Shared};
 pub use speaker::{
     CancelReason, Client, LoudspeakerConfig, Say, Scope, Speaker, SpeakerError, SpeakerEvent, SpeakerStatus,
     Spoken, Tally, Told,

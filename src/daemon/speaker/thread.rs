@@ -161,11 +161,12 @@ fn listen(
     job: JobNumber,
     control: Control,
 ) -> JobListener {
+    let sample_rate_hz = control.progress().sample_rate_hz;
     Box::new(move |_, event| {
         let mut heard = ear.heard();
         heard.events += 1;
         match event {
-            Event::Begin => mailbox.tell(job, SpeakerEvent::Begin),
+            Event::Begin => mailbox.tell(job, SpeakerEvent::Begin { sample_rate_hz }),
             Event::Word(mark) => heard.words.push_back(mark),
             Event::Unspoken(part) => {
                 mailbox.tell(job, SpeakerEvent::Unspoken { kind: part.kind, source: part.source });
