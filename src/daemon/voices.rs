@@ -97,6 +97,27 @@ impl Voices {
         self.search.list().into_iter().map(card).collect()
     }
 
+    /// All voices and what they say about themselves, the default one first. A damaged one, which cannot speak, is left
+    /// out. Not for an async thread.
+    pub fn described(&self) -> Vec<(VoiceCard, Meta)> {
+        let mut cards = self.cards();
+        cards.sort_by_key(|card| !card.is_default);
+        let described = cards.into_iter().filter_map(|card| {
+            let meta = self.meta(&card.name);
+            let meta =
+                meta.inspect_err(|error| tracing::warn!(voice = card.name, %error, "left out")).ok()?;
+            Some((card, meta))
+        });
+        described.collect()
+    }
+
+    /// The name of the first voice that speaks a language, given as `en`, `en-US` or `en_GB`: any of its regions will do.
+    /// Not for an async thread.
+    pub fn speaking(&self, language: &str) -> Option<String> {
+        let speaks = |meta: &Meta| is_same_language(&meta.language, language);
+        self.described().into_iter().find(|(_, meta)| speaks(meta)).map(|(card, _)| card.name)
+    }
+
     /// Loads again what is loaded, for the speech that begins from now on. A voice that cannot be loaded stays as it was,
     /// and is told with the reason.
     pub fn reload(&self) -> Vec<(String, Error)> {
@@ -111,4 +132,10 @@ impl Voices {
         }
         failed
     }
+}
+
+/// Compares what stands before the region.
+pub(super) fn is_same_language(one: &str, other: &str) -> bool {
+    let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    primary(one) == primary(other)
 }

@@ -42,7 +42,8 @@ enum Ending {
     TextTooLong(usize),
     #[error("{0}: not inside a stream of text")]
     OutOfPlace(&'static str),
-    #[error("the speech failed: {0}")]
+    /// What exactly, a client need not know: it may name files.
+    #[error("the speech failed")]
     Speech(#[from] crate::Error),
 }
 
@@ -72,7 +73,10 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, voices: Arc<Voice
         ending = session.speak(asked) => ending,
     };
     let Err(ending) = ending else { return };
-    tracing::debug!(reason = %ending, "wyoming: connection closed");
+    match &ending {
+        Ending::Speech(error) => tracing::warn!(%error, "wyoming: the speech failed"),
+        _ => tracing::debug!(reason = %ending, "wyoming: connection closed"),
+    }
     if let Some(code) = ending.code() {
         let _ = session.wire.send(&error(code, &ending)).await;
     }
@@ -274,29 +278,18 @@ impl<S: AsyncRead + AsyncWrite + Send> Session<S> {
 }
 
 fn choose(voices: &Voices, choice: VoiceChoice) -> Result<Synthesizer, Ending> {
-    let find = |wanted: &dyn Fn(&str) -> bool| {
-        let mut cards = voices.cards();
-        cards.sort_by_key(|card| !card.is_default);
-        cards.into_iter().map(|card| card.name).find(|name| wanted(name))
-    };
     let name = match choice {
         VoiceChoice::Default => None,
         VoiceChoice::Name(name) => {
-            Some(find(&|known| known == name).ok_or_else(|| Ending::VoiceName(shortened(&name)))?)
+            let is_known = voices.cards().iter().any(|card| card.name == name);
+            Some(if is_known { name } else { return Err(Ending::VoiceName(shortened(&name))) })
         }
         VoiceChoice::Language(language) => {
-            let speaks = |name: &str| {
-                voices.meta(name).is_ok_and(|meta| primary(&meta.language) == primary(&language))
-            };
-            Some(find(&speaks).ok_or_else(|| Ending::Language(shortened(&language)))?)
+            let unknown = || Ending::Language(shortened(&language));
+            Some(voices.speaking(&language).ok_or_else(unknown)?)
         }
     };
     Ok(voices.get(name.as_deref())?)
-}
-
-/// The language of a tag such as `en-US` or `en_GB`, without its region.
-fn primary(tag: &str) -> String {
-    tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase()
 }
 
 /// What a client called something, fit for a message.
