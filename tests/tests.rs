@@ -12,6 +12,8 @@ mod daemon;
 mod engine;
 mod front_end;
 mod goldens;
+#[cfg(feature = "daemon")]
+mod http;
 mod nn;
 mod signal;
 #[cfg(all(feature = "cli", feature = "daemon"))]
