@@ -92,8 +92,9 @@ fn other_machines_need_a_token() {
         let text = "[http]\naddress = \"0.0.0.0:80\"\ntoken_file = \"token\"\n";
         ConfigFile::parse(&folder.path().join("a.toml"), text.into()).unwrap().resolve()
     };
-    assert_eq!(resolve("0123456789abcdef\n").unwrap().http_token.as_deref(), Some("0123456789abcdef"));
-    assert!(resolve("short").unwrap_err().to_string().contains("at least 16"));
+    assert!(resolve("0123456789abcdef\n").unwrap().http_token.is_some());
+    let short = resolve("short").unwrap_err().to_string();
+    assert!(short.contains("expected 16 to 256 letters") && !short.contains("short"), "{short}");
     assert!(resolve("0123456789 abcdef").is_err());
 }
 

@@ -2,15 +2,17 @@
 
 mod abuse;
 mod page;
+mod parts;
 mod socket;
 mod speech;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastglow::daemon::http::{self, HttpDeps, HttpError, HttpLimits, Token};
-use fastglow::daemon::{Metrics, Voices};
+use fastglow::daemon::{Lexicon, Limits, LoudspeakerConfig, Metrics, Settings, Shared, Speaker, Voices};
 use fastglow::engine::{SpeakConfig, Synthesizer};
 use fastglow::voice::{SearchPath, Source};
 use serde_json::Value;
@@ -24,6 +26,10 @@ use crate::tiny_voice;
 /// More sound than all socket buffers hold: whoever does not read it keeps it from ending.
 fn long_text() -> String {
     "And so it goes on and on and on. ".repeat(120)
+}
+
+fn shared(voices: Voices) -> Arc<Shared> {
+    Arc::new(Shared::new(Arc::new(voices), None, Arc::default(), Settings::default()))
 }
 
 struct Server {
@@ -44,10 +50,25 @@ impl Server {
     }
 
     async fn speaking(voices: Voices, limits: HttpLimits, token: Option<Token>) -> Self {
+        Self::sharing(shared(voices), limits, token).await
+    }
+
+    /// With a silent loudspeaker, and a file for the lexicon.
+    async fn with_loudspeaker(words: Option<PathBuf>) -> Self {
+        let search = SearchPath::new(vec![tiny_voice::file().parent().unwrap().to_path_buf()]);
+        let voices = Arc::new(Voices::new(search, "tiny", 2).with_lexicon(Lexicon::new(words)));
+        let loudspeaker = LoudspeakerConfig { sink_name: "null".into(), ..LoudspeakerConfig::default() };
+        let metrics = Arc::<Metrics>::default();
+        let limits = Limits::default();
+        let speaker = Speaker::start(voices.clone(), loudspeaker, limits, metrics.clone()).unwrap();
+        let shared = Shared::new(voices, Some(speaker), metrics, Settings::default());
+        Self::sharing(Arc::new(shared), HttpLimits::default(), None).await
+    }
+
+    async fn sharing(shared: Arc<Shared>, limits: HttpLimits, token: Option<Token>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (voices, metrics) = (Arc::new(voices), Arc::new(Metrics::default()));
-        let deps = HttpDeps { voices, metrics, limits, token };
+        let deps = HttpDeps { shared, limits, token };
         let (shutdown, is_over) = oneshot::channel();
         let task = tokio::spawn(http::run(listener, deps, async { drop(is_over.await) }));
         Self { address, shutdown, task }

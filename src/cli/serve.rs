@@ -11,7 +11,8 @@ use std::time::Duration;
 use clap::Args;
 use fastglow::audio::reference;
 use fastglow::config::{ConfigFile, Resolved};
-use fastglow::daemon::{self, Settings, Shared, Speaker, Voices, socket, wyoming};
+use fastglow::daemon::http::{self, HttpDeps, HttpLimits};
+use fastglow::daemon::{self, Lexicon, Limits, Metrics, Settings, Shared, Speaker, Voices, socket, wyoming};
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
@@ -30,6 +31,8 @@ const SOCKET_THREADS: usize = 2;
 const ABANDON: Duration = Duration::from_millis(50);
 /// How long the voice may not get on beyond what a lost sound card explains.
 const STALL: Duration = Duration::from_secs(10);
+/// A voice or lexicon that is replaced is noticed within this.
+const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(2);
 /// What the reference may be behind.
 const REFERENCE_SAMPLES: usize = 96_000;
 
@@ -73,8 +76,8 @@ async fn serve(arguments: &Arguments, mut config: Resolved) -> Result<(), Failur
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(signals)?;
-    let voices =
-        Arc::new(Voices::new(config.search.clone(), config.default_voice.clone(), config.most_loaded));
+    let voices = Voices::new(config.search.clone(), config.default_voice.clone(), config.most_loaded);
+    let voices = Arc::new(voices.with_lexicon(Lexicon::new(config.lexicon.clone())));
     warm_up(&voices).await?;
     let (ear, reference) = match (&mut config.loudspeaker, &config.reference) {
         (Some(loudspeaker), Some(_)) => {
@@ -84,10 +87,12 @@ async fn serve(arguments: &Arguments, mut config: Resolved) -> Result<(), Failur
         }
         _ => (None, None),
     };
-    let start = |loudspeaker| Speaker::start(voices.clone(), loudspeaker, config.limits.clone());
+    let metrics = Arc::new(Metrics::default());
+    let start =
+        |loudspeaker| Speaker::start(voices.clone(), loudspeaker, config.limits.clone(), metrics.clone());
     let speaker = config.loudspeaker.clone().map(start).transpose()?;
     let settings = Settings { limits: config.limits.clone(), speech: config.speech.clone() };
-    let shared = Arc::new(Shared::new(voices, speaker.clone(), settings));
+    let shared = Arc::new(Shared::new(voices, speaker.clone(), metrics, settings));
 
     let (end, ending) = watch::channel(false);
     let mut listeners = Listeners { tasks: JoinSet::new(), ending, files: Vec::new() };
@@ -100,18 +105,29 @@ async fn serve(arguments: &Arguments, mut config: Resolved) -> Result<(), Failur
     }
     if let Some(address) = config.wyoming {
         let listener = wyoming::Listener::Tcp(bind_tcp(address).await?);
-        let limits = wyoming::Limits { connections: config.limits.connections, ..Default::default() };
-        let voices = shared.voices.clone();
-        listeners.spawn(|ended| wyoming::run(listener, voices, limits, ended));
+        listeners
+            .spawn(|ended| wyoming::run(listener, shared.clone(), wyoming_limits(&config.limits), ended));
     }
-    if config.http.is_some() {
-        let message = "http: this build does not serve it".to_owned();
-        return Err(Failure::Usage { message, hint: "remove `address` from the section `[http]`".into() });
+    if let Some(path) = &config.wyoming_socket {
+        let listener = wyoming::Listener::Unix(listeners.unix(path, None)?);
+        listeners
+            .spawn(|ended| wyoming::run(listener, shared.clone(), wyoming_limits(&config.limits), ended));
+    }
+    if let Some(address) = config.http {
+        let listener = bind_tcp(address).await?;
+        let token = config.http_token.clone();
+        let deps = HttpDeps { shared: shared.clone(), limits: http_limits(&config.limits), token };
+        listeners.spawn(|ended| async move {
+            if let Err(error) = http::run(listener, deps, ended).await {
+                tracing::error!(%error, "http is no longer served");
+            }
+        });
     }
 
     tell_manager(&[NotifyState::Ready]);
     tracing::info!(socket = %config.socket.display(), "ready");
     tokio::spawn(feed_watchdog(speaker.clone(), &config));
+    tokio::spawn(watch_files(shared.voices.clone()));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -130,10 +146,37 @@ async fn serve(arguments: &Arguments, mut config: Resolved) -> Result<(), Failur
     Ok(())
 }
 
+fn wyoming_limits(limits: &Limits) -> wyoming::Limits {
+    wyoming::Limits {
+        connections: limits.connections,
+        frame_bytes: limits.request_bytes,
+        text_bytes: limits.text_bytes,
+        stalled: Duration::from_millis(limits.client_stall_ms.into()),
+        ..wyoming::Limits::default()
+    }
+}
+
+fn http_limits(limits: &Limits) -> HttpLimits {
+    let stall_ms = limits.client_stall_ms.into();
+    HttpLimits {
+        connections: limits.connections,
+        body_bytes: limits.request_bytes,
+        streamed_text_chars: limits.text_bytes,
+        head_ms: stall_ms,
+        body_ms: stall_ms,
+        stall_ms,
+        ..HttpLimits::default()
+    }
+}
+
 /// The first client should not wait for the voice, and a daemon without one should not start.
 async fn warm_up(voices: &Arc<Voices>) -> Result<(), Failure> {
     let voices = voices.clone();
-    match tokio::task::spawn_blocking(move || voices.get(None).map(drop)).await {
+    let load = move || {
+        refresh_lexicon(&voices);
+        voices.get(None).map(drop)
+    };
+    match tokio::task::spawn_blocking(load).await {
         Ok(result) => Ok(result?),
         Err(error) => Err(Failure::Io { what: "the voice", source: io::Error::other(error) }),
     }
@@ -210,7 +253,10 @@ async fn reload(arguments: &Arguments, config: &mut Resolved, shared: &Arc<Share
         speaker.set_volume_db(loudspeaker.volume_db);
     }
     let voices = shared.voices.clone();
-    let reloading = tokio::task::spawn_blocking(move || voices.reload());
+    let reloading = tokio::task::spawn_blocking(move || {
+        refresh_lexicon(&voices);
+        voices.reload()
+    });
     for (voice, error) in reloading.await.unwrap_or_default() {
         tracing::error!(voice, %error, "a voice stays as it was");
     }
@@ -225,6 +271,35 @@ async fn reload(arguments: &Arguments, config: &mut Resolved, shared: &Arc<Share
         tracing::warn!("some of what has changed in the configuration needs a restart");
     }
     tracing::info!("reloaded");
+}
+
+/// Takes over voices and pronunciations whose files are replaced.
+async fn watch_files(voices: Arc<Voices>) {
+    let mut ticks = tokio::time::interval(LOOK_AT_FILES_EVERY);
+    loop {
+        ticks.tick().await;
+        let voices = voices.clone();
+        let look = move || {
+            refresh_lexicon(&voices);
+            voices.reload_replaced()
+        };
+        let (new, failed) = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+        for voice in new {
+            tracing::info!(voice, "a voice was replaced");
+        }
+        for (voice, error) in failed {
+            tracing::error!(voice, %error, "a voice stays as it was");
+        }
+    }
+}
+
+/// A lexicon that cannot be read keeps nobody from speaking.
+fn refresh_lexicon(voices: &Voices) {
+    match voices.lexicon().refresh() {
+        Ok(true) => tracing::info!(words = voices.lexicon().words().all().len(), "the lexicon was read"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "the lexicon stays as it was"),
+    }
 }
 
 /// As long as the voice gets on.

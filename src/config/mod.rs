@@ -54,13 +54,16 @@ pub struct Voices {
     pub default: String,
     /// Folders with voice files; relative ones count from the configuration file. Empty: the usual ones.
     pub folders: Vec<PathBuf>,
+    /// The user's own pronunciations, `word<TAB>PHONES` a line. Empty: `words.tsv` in `$STATE_DIRECTORY` (a service of
+    /// systemd), otherwise none.
+    pub lexicon: PathBuf,
     /// Voices kept in memory at a time.
     pub most_loaded: usize,
 }
 
 impl Default for Voices {
     fn default() -> Self {
-        Self { default: DEFAULT_VOICE.into(), folders: Vec::new(), most_loaded: 4 }
+        Self { default: DEFAULT_VOICE.into(), folders: Vec::new(), lexicon: PathBuf::new(), most_loaded: 4 }
     }
 }
 
@@ -169,8 +172,10 @@ pub struct Http {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wyoming {
-    /// Address and port. Empty: not served.
+    /// Address and port. Empty: not served over TCP.
     pub address: String,
+    /// A Unix socket. Empty: none.
+    pub path: PathBuf,
 }
 
 /// What is written to the journal.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::Wrong;
 use super::{Config, Loudspeaker, Speech};
 use crate::audio::SinkConfig;
+use crate::daemon::http::Token;
 use crate::daemon::{Limits, LoudspeakerConfig};
 use crate::engine::SpeakConfig;
 use crate::voice::SearchPath;
@@ -17,6 +18,8 @@ pub struct Resolved {
     pub search: SearchPath,
     /// The voice that speaks when none is named.
     pub default_voice: String,
+    /// The user's own pronunciations, if they are kept.
+    pub lexicon: Option<PathBuf>,
     /// Voices kept in memory at a time.
     pub most_loaded: usize,
     /// How to speak.
@@ -32,9 +35,11 @@ pub struct Resolved {
     /// Where HTTP is served.
     pub http: Option<SocketAddr>,
     /// What HTTP clients must show.
-    pub http_token: Option<String>,
-    /// Where Wyoming is served.
+    pub http_token: Option<Token>,
+    /// Where Wyoming is served over TCP.
     pub wyoming: Option<SocketAddr>,
+    /// The Unix socket on which Wyoming is served.
+    pub wyoming_socket: Option<PathBuf>,
     /// What clients may ask for.
     pub limits: Limits,
     /// What is written to the journal.
@@ -44,16 +49,19 @@ pub struct Resolved {
 /// Where the socket is unless something else is said: in `$RUNTIME_DIRECTORY` (a service of systemd), in
 /// `$XDG_RUNTIME_DIR/fastglow` (a user), or in `/run/fastglow`.
 pub fn default_socket() -> PathBuf {
-    let absolute =
-        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let folder = absolute("RUNTIME_DIRECTORY")
-        .or_else(|| absolute("XDG_RUNTIME_DIR").map(|folder| folder.join("fastglow")))
+    let folder = folder_of("RUNTIME_DIRECTORY")
+        .or_else(|| folder_of("XDG_RUNTIME_DIR").map(|folder| folder.join("fastglow")))
         .unwrap_or_else(|| "/run/fastglow".into());
     folder.join("fastglow.sock")
 }
 
+/// Of a variable that names one.
+fn folder_of(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|folder| folder.is_absolute())
+}
+
 pub(super) fn resolve(config: &Config, folder: &Path) -> Result<Resolved, Wrong> {
-    let Config { voices, speech, loudspeaker, compute, socket, reference, http, wyoming, limits, journal } =
+    let Config { voices, speech, loudspeaker, compute, socket, reference, http, wyoming: _, limits, journal } =
         config;
     within("voices", "most_loaded", voices.most_loaded as f64, 1.0, 64.0)?;
     within("compute", "threads", compute.threads as f64, 0.0, 256.0)?;
@@ -68,14 +76,17 @@ pub(super) fn resolve(config: &Config, folder: &Path) -> Result<Resolved, Wrong>
     let journal_level = journal.level.parse().map_err(|_| wrong("journal", "level", level))?;
     let http_token = match http.token_file.as_os_str() {
         path if path.is_empty() => None,
-        path => Some(read_token(&folder.join(path))?),
+        path => {
+            let token = Token::read(&folder.join(path));
+            Some(token.map_err(|error| wrong("http", "token_file", error.to_string()))?)
+        }
     };
     let http = address("http", &http.address)?;
     if http_token.is_none() && http.is_some_and(|address| !address.ip().is_loopback()) {
         let message = "other machines can reach this address: expected `token_file` beside it";
         return Err(wrong("http", "address", message));
     }
-    let wyoming = address("wyoming", &wyoming.address)?;
+    let wyoming = address("wyoming", &config.wyoming.address)?;
     if wyoming.is_some_and(|address| !address.ip().is_loopback()) {
         let message =
             "expected an address of this machine alone, as `127.0.0.1:10200`: the protocol knows no token";
@@ -84,6 +95,10 @@ pub(super) fn resolve(config: &Config, folder: &Path) -> Result<Resolved, Wrong>
     Ok(Resolved {
         search,
         default_voice: voices.default.clone(),
+        lexicon: match voices.lexicon.as_os_str() {
+            name if name.is_empty() => folder_of("STATE_DIRECTORY").map(|state| state.join("words.tsv")),
+            name => Some(folder.join(name)),
+        },
         most_loaded: voices.most_loaded,
         speech,
         loudspeaker,
@@ -93,6 +108,7 @@ pub(super) fn resolve(config: &Config, folder: &Path) -> Result<Resolved, Wrong>
         http,
         http_token,
         wyoming,
+        wyoming_socket: place("wyoming", &config.wyoming.path, folder)?,
         limits: limits.clone(),
         journal_level,
     })
@@ -198,17 +214,4 @@ fn place(section: &'static str, path: &Path, folder: &Path) -> Result<Option<Pat
         return Err(wrong(section, "path", format!("expected at most {MAX_PATH_BYTES} bytes")));
     }
     Ok(Some(path))
-}
-
-fn read_token(path: &Path) -> Result<String, Wrong> {
-    const LEAST_CHARS: usize = 16;
-    let at = |what: &str| wrong("http", "token_file", format!("{}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| at(&error.to_string()))?;
-    let token = text.trim();
-    if token.len() < LEAST_CHARS || !token.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(at(&format!(
-            "expected at least {LEAST_CHARS} printable ASCII characters without spaces"
-        )));
-    }
-    Ok(token.to_owned())
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::limits::Limits;
+use super::metrics::Metrics;
 use super::speaker::Speaker;
 use super::voices::Voices;
 use crate::engine::SpeakConfig;
@@ -13,6 +14,8 @@ pub struct Shared {
     pub voices: Arc<Voices>,
     /// The loudspeaker; `None` where there is none.
     pub speaker: Option<Speaker>,
+    /// Where everybody counts.
+    pub metrics: Arc<Metrics>,
     settings: Mutex<Arc<Settings>>,
 }
 
@@ -27,8 +30,13 @@ pub struct Settings {
 
 impl Shared {
     /// Joins the parts.
-    pub fn new(voices: Arc<Voices>, speaker: Option<Speaker>, settings: Settings) -> Self {
-        Self { voices, speaker, settings: Mutex::new(Arc::new(settings)) }
+    pub fn new(
+        voices: Arc<Voices>,
+        speaker: Option<Speaker>,
+        metrics: Arc<Metrics>,
+        settings: Settings,
+    ) -> Self {
+        Self { voices, speaker, metrics, settings: Mutex::new(Arc::new(settings)) }
     }
 
     /// The settings of this moment.

@@ -1,14 +1,12 @@
 //! Strangers, slow clients and noise.
 
-use std::sync::Arc;
-
+use fastglow::daemon::Voices;
 use fastglow::daemon::http::{self, HttpDeps, HttpError, HttpLimits, Token};
-use fastglow::daemon::{Metrics, Voices};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::{Answer, Scramble, Server};
+use super::{Answer, Scramble, Server, shared};
 
 const TOKEN: &str = "0123456789abcdef-token";
 
@@ -20,12 +18,7 @@ fn token() -> Token {
 
 #[tokio::test]
 async fn an_address_for_others_needs_a_token() {
-    let deps = |token| HttpDeps {
-        voices: Arc::new(Voices::default()),
-        metrics: Arc::new(Metrics::default()),
-        limits: HttpLimits::default(),
-        token,
-    };
+    let deps = |token| HttpDeps { shared: shared(Voices::default()), limits: HttpLimits::default(), token };
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let error = http::run(listener, deps(None), async {}).await.unwrap_err();
     assert!(matches!(error, HttpError::TokenRequired { .. }) && error.hint().is_some(), "{error}");

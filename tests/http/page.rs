@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::{Answer, Server};
+use crate::goldens;
 
 const BROWSERS: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const TEXT: &str = "Hello there. It is 7:30.";
@@ -130,18 +131,29 @@ impl Browser {
     }
 }
 
+/// The page of this server in a browser, if there is one here.
+async fn page_of(server: &Server, profile: &Path) -> Option<Browser> {
+    let Some(program) = BROWSERS.iter().map(Path::new).find(|path| path.exists()) else {
+        goldens::not_run("no browser; `apt-get install chromium`");
+        return None;
+    };
+    let mut browser = Browser::open(program, profile).await;
+    browser.command("Page.navigate", json!({ "url": format!("http://{}/", server.address) })).await;
+    browser.wait_for("document.getElementById('state')?.textContent === 'ready'").await;
+    Some(browser)
+}
+
 #[tokio::test]
 async fn words_move_in_a_real_browser() {
-    let Some(program) = BROWSERS.iter().map(Path::new).find(|path| path.exists()) else {
-        eprintln!("SKIPPED words_move_in_a_real_browser: none of {BROWSERS:?} is installed");
-        return;
-    };
     let search = SearchPath::from_environment();
     let server = Server::speaking(Voices::new(search, DEFAULT_VOICE, 2), HttpLimits::default(), None).await;
     let profile = tempfile::tempdir().unwrap();
-    let mut browser = Browser::open(program, profile.path()).await;
-    browser.command("Page.navigate", json!({ "url": format!("http://{}/", server.address) })).await;
-    browser.wait_for("document.getElementById('state')?.textContent === 'ready'").await;
+    let Some(mut browser) = page_of(&server, profile.path()).await else { return };
+    assert_eq!(
+        browser.evaluate("document.getElementById('loudspeaker').hidden").await,
+        true,
+        "there is none"
+    );
     assert_eq!(browser.evaluate("document.getElementById('voice').value").await, DEFAULT_VOICE);
     browser.evaluate(WATCH).await;
     let set = format!("document.getElementById('text').value = {}", json!(TEXT));
@@ -171,4 +183,37 @@ async fn words_move_in_a_real_browser() {
     browser.picture(&pictures.join("page-dark.png")).await;
     browser.evaluate("document.getElementById('stop').click()").await;
     assert_eq!(browser.evaluate("document.body.dataset.speech").await, "stopped");
+}
+
+#[tokio::test]
+async fn the_loudspeaker_and_the_lexicon_in_a_real_browser() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = folder.path().join("words.tsv");
+    let server = Server::with_loudspeaker(Some(words.clone())).await;
+    let Some(mut browser) = page_of(&server, &folder.path().join("profile")).await else { return };
+    let state = "document.getElementById('loudspeaker-state').textContent";
+    browser.wait_for(&format!("{state} === 'silent, 0 waiting, 0 ms ahead'")).await;
+    browser.evaluate("document.getElementById('pause').click()").await;
+    browser.wait_for(&format!("{state}.startsWith('paused')")).await;
+    browser.evaluate("document.getElementById('aloud').click()").await;
+    browser.wait_for(&format!("{state}.includes('1 waiting')")).await;
+    browser.wait_for("document.getElementById('m-queue_length').textContent === '1'").await;
+    browser.evaluate("document.getElementById('pause').click()").await;
+    browser.wait_for(&format!("{state}.startsWith('speaking number 1')")).await;
+    browser.evaluate("document.getElementById('silence').click()").await;
+    browser.wait_for(&format!("{state}.startsWith('silent, 0 waiting')")).await;
+
+    let put = "for (const [id, value] of [['word', 'robot'], ['phones', '']])
+        document.getElementById(id).value = value;
+        document.getElementById('word').onchange()";
+    browser.evaluate(put).await;
+    browser.wait_for("document.getElementById('phones').value === 'R OW1 B AA2 T'").await;
+    browser.evaluate("document.getElementById('phones').value = 'R OW1 B ER0 T'").await;
+    browser.evaluate("document.getElementById('keep').click()").await;
+    browser.wait_for("document.getElementById('words').textContent === 'robotR OW1 B ER0 TForget'").await;
+    assert!(std::fs::read_to_string(&words).unwrap().ends_with("robot\tR OW1 B ER0 T\n"));
+    browser.picture(&PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("page-lexicon.png")).await;
+    browser.evaluate("document.querySelector('#words button').click()").await;
+    browser.wait_for("document.getElementById('words').textContent === ''").await;
+    assert!(!std::fs::read_to_string(&words).unwrap().contains("robot"));
 }

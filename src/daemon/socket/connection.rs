@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
+use super::apply::apply;
 use super::line::{LineEnd, Lines};
 use super::reply::{self, Refusal};
-use super::request::{self, Request};
+use super::request;
 use crate::daemon::shared::Shared;
-use crate::daemon::speaker::{Client, Scope, Speaker, Told};
+use crate::daemon::speaker::{Client, Speaker, Told};
 
 /// Serves a client until it goes, stalls, sends nonsense that cannot be skipped, or the daemon ends.
 pub(super) async fn serve(stream: UnixStream, shared: Arc<Shared>, mut ending: watch::Receiver<bool>) {
@@ -88,7 +89,9 @@ impl Connection<'_> {
                         Ok(line) => {
                             let (id, request) = request::parse(line);
                             reply::answer(id, match request {
-                                Ok(request) => self.apply(request).await,
+                                Ok(request) => {
+                                    apply(request, self.shared, self.speaker, &self.client).await
+                                }
                                 Err(refusal) => Err(refusal),
                             })
                         }
@@ -120,44 +123,5 @@ impl Connection<'_> {
         };
         let _ = self.out.send(&reply::answer(Value::Null, Err(Refusal::new(code, message)))).await;
         gone
-    }
-
-    async fn apply(&self, request: Request) -> Result<Value, Refusal> {
-        let settings = self.shared.settings();
-        Ok(match request {
-            Request::Say(speech) => {
-                json!({ "job": self.client.say(speech.into_say(&settings.speech, false))? })
-            }
-            Request::Now(speech) => {
-                json!({ "job": self.client.say(speech.into_say(&settings.speech, true))? })
-            }
-            Request::Append { job, text } => {
-                self.client.append(job, &text)?;
-                json!({ "job": job })
-            }
-            Request::Finish { job } => {
-                self.client.finish(job)?;
-                json!({ "job": job })
-            }
-            Request::Stop { job: Some(job), .. } => json!({ "stopped": self.speaker.stop(Scope::Job(job)) }),
-            Request::Stop { job: None, all: true } => json!({ "stopped": self.speaker.stop(Scope::All) }),
-            Request::Stop { job: None, all: false } => json!({ "stopped": self.client.stop(None) }),
-            Request::Pause {} => {
-                self.speaker.pause();
-                json!({})
-            }
-            Request::Resume {} => {
-                self.speaker.resume();
-                json!({})
-            }
-            Request::Skip {} => json!({ "skipped": self.speaker.skip() }),
-            Request::Status {} => json!({ "status": self.speaker.status() }),
-            Request::Voices {} => {
-                let voices = self.shared.voices.clone();
-                // It looks into folders.
-                let cards = tokio::task::spawn_blocking(move || voices.cards()).await;
-                json!({ "voices": cards.map_err(|_| Refusal::new("failed", "voices: cannot be listed"))? })
-            }
-        })
     }
 }

@@ -1,5 +1,6 @@
 //! The daemon's own protocol: lines of JSON on a Unix socket. `firmware-config/protocol.md` describes it.
 
+mod apply;
 mod connection;
 mod line;
 mod reply;
@@ -16,6 +17,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::shared::Shared;
+pub(crate) use apply::apply;
+pub(crate) use reply::Refusal;
+pub(crate) use request::parse;
 
 /// The number of the protocol, which changes when an old client would no longer be understood.
 pub const PROTOCOL: u32 = 1;
