@@ -109,7 +109,8 @@ impl Server {
 
     /// A connection on which a long answer has begun, of which nothing more is read.
     async fn begun(&self) -> TcpStream {
-        let body = serde_json::json!({ "input": long_text(), "response_format": "pcm" }).to_string();
+        let body = serde_json::json!({ "input": long_text(), "response_format": "pcm", "speed": 0.5, "sample_rate_hz": 48_000 });
+        let body = body.to_string();
         let mut stream = self.connect().await;
         let length = body.len();
         let head =

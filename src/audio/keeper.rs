@@ -51,6 +51,17 @@ pub(super) fn open(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
     open_card(Cards::system(config), config, Patience::default())
 }
 
+/// The same on a host of the caller's: a sound system that cpal does not know, or one for tests.
+///
+/// # Errors
+/// As for the sink `device`.
+pub fn open_on(
+    host: impl Fn() -> cpal::Host + Send + 'static,
+    config: &SinkConfig,
+) -> Result<Box<dyn Sink>, AudioError> {
+    open_card(Cards::of(config, move || Ok(host())), config, Patience::default())
+}
+
 pub(super) fn open_card(
     cards: Cards,
     config: &SinkConfig,

@@ -39,6 +39,8 @@ pub use control::{Control, Progress};
 #[cfg(feature = "device")]
 pub use device::{DeviceInfo, devices};
 pub use error::AudioError;
+#[cfg(feature = "device")]
+pub use keeper::open_on;
 pub use pcm::to_pcm16;
 #[cfg(feature = "daemon")]
 pub(crate) use pcm::wav_header;

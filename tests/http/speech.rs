@@ -145,7 +145,7 @@ async fn each_bad_request_is_told_what_is_wrong() {
         ),
         (
             json(json!({ "input": "Hi.", "response_format": "mp3" })),
-            "400 unsupported_format: response_format: expected one of `wav`, `pcm`, got `mp3`",
+            "400 unsupported_format: response_format: expected one of `wav`, `pcm`, `flac`, got `mp3`",
         ),
         (
             json(json!({ "input": "Hi.", "stream_format": "sse", "stream": false })),
