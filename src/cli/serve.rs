@@ -1,9 +1,9 @@
 //! `fastglow serve`: the daemon, its signals, and its service manager.
 
-use std::future::Future;
+mod listeners;
+mod manager;
+
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,12 @@ use fastglow::config::{ConfigFile, Resolved};
 use fastglow::daemon::http::{self, HttpDeps, HttpLimits};
 use fastglow::daemon::{self, Lexicon, Limits, Metrics, Settings, Shared, Speaker, Voices, socket, wyoming};
 use sd_notify::NotifyState;
-use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+
+use listeners::{Listeners, bind_tcp, inherited_socket};
+use manager::{feed_watchdog, tell_manager};
 
 use super::failure::Failure;
 use super::{environment, journal};
@@ -29,8 +30,6 @@ const USUAL_FILE: &str = "/etc/fastglow/fastglow.toml";
 const SOCKET_THREADS: usize = 2;
 /// How long a voice that is being loaded may hold up the end.
 const ABANDON: Duration = Duration::from_millis(50);
-/// How long the voice may not get on beyond what a lost sound card explains.
-const STALL: Duration = Duration::from_secs(10);
 /// A voice or lexicon that is replaced is noticed within this.
 const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(2);
 /// What the reference may be behind.
@@ -95,7 +94,7 @@ async fn serve(arguments: &Arguments, mut config: Resolved) -> Result<(), Failur
     let shared = Arc::new(Shared::new(voices, speaker.clone(), metrics, settings));
 
     let (end, ending) = watch::channel(false);
-    let mut listeners = Listeners { tasks: JoinSet::new(), ending, files: Vec::new() };
+    let mut listeners = Listeners::until(ending);
     let socket = listeners.unix(&config.socket, inherited_socket()?)?;
     listeners.spawn(|ended| socket::run(socket, shared.clone(), ended));
     if let (Some(ear), Some(path)) = (ear, reference) {
@@ -182,62 +181,6 @@ async fn warm_up(voices: &Arc<Voices>) -> Result<(), Failure> {
     }
 }
 
-/// Everything that listens.
-struct Listeners {
-    tasks: JoinSet<()>,
-    ending: watch::Receiver<bool>,
-    /// Sockets to remove at the end.
-    files: Vec<PathBuf>,
-}
-
-impl Listeners {
-    fn spawn<F>(&mut self, listen: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let mut ending = self.ending.clone();
-        let ended = async move {
-            // Without a sender it has ended, too.
-            let _ = ending.wait_for(|&is_ending| is_ending).await;
-        };
-        self.tasks.spawn(listen(Box::pin(ended)));
-    }
-
-    /// The socket that the service manager has opened, or our own.
-    fn unix(&mut self, path: &Path, inherited: Option<StdUnixListener>) -> Result<UnixListener, Failure> {
-        let failed = |source| Failure::File { path: path.into(), source };
-        match inherited {
-            Some(listener) => {
-                listener.set_nonblocking(true).map_err(failed)?;
-                UnixListener::from_std(listener).map_err(failed)
-            }
-            None => {
-                let listener = socket::bind(path).map_err(failed)?;
-                self.files.push(path.into());
-                Ok(listener)
-            }
-        }
-    }
-
-    async fn close(mut self) {
-        while self.tasks.join_next().await.is_some() {}
-        for file in self.files {
-            // Somebody else may have removed it.
-            let _ = std::fs::remove_file(file);
-        }
-    }
-}
-
-fn inherited_socket() -> Result<Option<StdUnixListener>, Failure> {
-    let failed = |source| Failure::Io { what: "the service manager's socket", source };
-    listenfd::ListenFd::from_env().take_unix_listener(0).map_err(failed)
-}
-
-async fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let failed = |source| Failure::File { path: address.to_string().into(), source };
-    TcpListener::bind(address).await.map_err(failed)
-}
-
 /// Voices and limits anew; what is being spoken goes on. What cannot be read leaves everything as it was.
 async fn reload(arguments: &Arguments, config: &mut Resolved, shared: &Arc<Shared>) {
     let read = || -> Result<Resolved, Failure> { Ok(arguments.file()?.resolve()?) };
@@ -299,32 +242,5 @@ fn refresh_lexicon(voices: &Voices) {
         Ok(true) => tracing::info!(words = voices.lexicon().words().all().len(), "the lexicon was read"),
         Ok(false) => {}
         Err(error) => tracing::error!(%error, "the lexicon stays as it was"),
-    }
-}
-
-/// As long as the voice gets on.
-fn feed_watchdog(speaker: Option<Speaker>, config: &Resolved) -> impl Future<Output = ()> + use<> {
-    let lost_card = config.loudspeaker.as_ref().map_or(0, |loudspeaker| loudspeaker.sink.reconnect_ms);
-    let most = Duration::from_millis(lost_card.into()) + STALL;
-    let interval = sd_notify::watchdog_enabled().map(|limit| limit / 2);
-    async move {
-        let Some(interval) = interval.filter(|interval| !interval.is_zero()) else { return };
-        let mut ticks = tokio::time::interval(interval);
-        loop {
-            ticks.tick().await;
-            match &speaker {
-                Some(speaker) if speaker.stalled_for() > most => {
-                    tracing::error!(stalled_for = ?speaker.stalled_for(), "the voice does not get on");
-                }
-                _ => tell_manager(&[NotifyState::Watchdog]),
-            }
-        }
-    }
-}
-
-/// Nothing happens where there is no service manager.
-fn tell_manager(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager cannot be told");
     }
 }
