@@ -18,6 +18,10 @@ struct Daemon {
 
 impl Daemon {
     fn start(extra: &str) -> Self {
+        Self::start_with(extra, &[])
+    }
+
+    fn start_with(extra: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let voices = tiny_voice::file().parent().unwrap().to_path_buf();
         let config = format!(
@@ -28,6 +32,7 @@ impl Daemon {
         let child = Command::new(env!("CARGO_BIN_EXE_fastglow"))
             .args(["serve", "--config"])
             .arg(folder.path().join("a.toml"))
+            .envs(variables.iter().copied())
             .stderr(Stdio::piped())
             .stdin(Stdio::null())
             .spawn()
@@ -94,6 +99,26 @@ fn a_terminated_daemon_tells_its_clients_and_leaves_nothing_behind() {
     let (code, journal) = daemon.wait();
     assert_eq!((code, journal.as_str()), (Some(0), ""), "quiet by default");
     assert!(!daemon.socket().exists(), "the socket is removed");
+}
+
+#[test]
+fn the_service_manager_is_told_how_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(HANG)).unwrap();
+    let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "200000")];
+    let mut daemon = Daemon::start_with("", &variables);
+    let next = || {
+        let mut bytes = [0; 256];
+        let count = manager.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..count]).trim().to_owned()
+    };
+    assert_eq!(next(), "READY=1");
+    assert_eq!((next(), next()), ("WATCHDOG=1".into(), "WATCHDOG=1".into()));
+    daemon.signal("-TERM");
+    while next() != "STOPPING=1" {}
+    assert_eq!(daemon.wait().0, Some(0));
 }
 
 #[test]
