@@ -5,7 +5,7 @@
 //! cargo run --release --example soak -- 5000 600    # utterances, seconds
 //! ```
 //!
-//! The card is an imagined one that plays four times as fast as a real one, through the same code.
+//! The card is an imagined one that plays eight times as fast as a real one, through the same code.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -28,15 +28,15 @@ mod test_host;
 
 const CARD: &str = "card";
 const RATE_HZ: u32 = 22_050;
-const TIMES_REAL: u32 = 4;
+const TIMES_REAL: u32 = 8;
 const CLIENTS: u64 = 8;
 const TEXTS: [&str; 6] = [
     "Yes.",
-    "The lift is on its way.",
-    "Please mind the gap.",
-    "Your table is number 12, on the terrace.",
+    "No.",
+    "Ready.",
+    "Mind the gap.",
+    "Floor 12.",
     "One two three four five six seven eight nine ten, and once more from one to ten.",
-    "Hello! It is 7:30 and 21 degrees outside.",
 ];
 
 fn main() {
@@ -208,8 +208,8 @@ impl Soaker {
             let due = begun + time.mul_f64(accepted as f64 / utterances as f64);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let text = TEXTS[self.random(TEXTS.len() as u64) as usize];
-            let urgent = ["say", "now"][usize::from(self.random(6) == 0)];
-            let more = self.random(5) == 0;
+            let urgent = ["say", "now"][usize::from(self.random(4) == 0)];
+            let more = self.random(8) == 0;
             let request = json!({ "do": urgent, "text": text, "more": more, "priority": self.random(3) });
             let answer = line.ask(&request);
             if answer["ok"] == false {
@@ -222,10 +222,10 @@ impl Soaker {
             let job = answer["job"].clone();
             line.jobs.push(job.clone());
             if more {
-                line.ask(&json!({ "do": "append", "job": job, "text": " And so on." }));
+                line.ask(&json!({ "do": "append", "job": job, "text": " And so." }));
                 line.ask(&json!({ "do": "finish", "job": job }));
             }
-            match self.random(40) {
+            match self.random(30) {
                 0 => drop(line.ask(&json!({ "do": "stop" }))),
                 1 => drop(line.ask(&json!({ "do": "skip" }))),
                 2 => {
