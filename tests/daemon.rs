@@ -333,7 +333,12 @@ fn the_socket_speaks_its_protocol() {
         voices.as_array().unwrap().iter().any(|voice| voice["name"] == "tiny" && voice["is_default"] == true)
     );
 
-    let long = line.ask(json!({ "do": "say", "text": LONG }))["job"].clone();
+    let long = line.ask(json!({ "do": "say", "text": LONG.repeat(20) }))["job"].clone();
+    // One that waits is not interrupted.
+    while !line.events.iter().any(|event| event["job"] == long && event["event"] == "begin") {
+        let event = line.read().unwrap();
+        line.events.push(event);
+    }
     let now = line.ask(json!({ "do": "now", "text": "Now." }))["job"].clone();
     let cancelled = line.last(&long);
     assert_eq!((&cancelled["event"], &cancelled["reason"]), (&json!("cancelled"), &json!("interrupted")));
