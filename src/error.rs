@@ -44,6 +44,10 @@ pub enum Error {
         /// The voice's name.
         voice: String,
     },
+    /// A configuration file is wrong.
+    #[cfg(feature = "daemon")]
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// A voice could not be made.
     #[cfg(feature = "train")]
     #[error(transparent)]
@@ -65,6 +69,8 @@ impl Error {
             Error::NotFinite { .. } => {
                 Some("check it with `fastglow voices verify`, or use another voice".into())
             }
+            #[cfg(feature = "daemon")]
+            Error::Config(error) => error.hint(),
             #[cfg(feature = "plot")]
             Error::Plot(error) => error.hint(),
             #[cfg(feature = "train")]

@@ -26,6 +26,9 @@
 //! | `fastglow-vocoder`, one an engine | WaveGlow: windows into the ring, events to the listener | yes |
 //! | candle's pools | parts of matrix products; as many as `RAYON_NUM_THREADS` and `CANDLE_NUM_THREADS` say | yes |
 //! | `fastglow-audio` | opens the sound card, pauses it when idle, finds it again when it went away | yes |
+//! | `fastglow-sockets`, two a daemon | sockets alone: lines, frames, requests; files and voices go to tokio's blocking threads | yes, but never for a client |
+//! | `fastglow-speaker`, one a daemon | the loudspeaker's queue: one utterance after another into its engine | yes |
+//! | `fastglow-stream`, one an utterance over HTTP or Wyoming | waits for its engine's end | yes |
 //! | the sound card's | [`audio::playback::Playback::run`]: empties the ring | never |
 #![cfg_attr(
     not(test),
@@ -64,6 +67,9 @@ pub mod engine;
 
 #[cfg(feature = "daemon")]
 pub mod daemon;
+
+#[cfg(feature = "daemon")]
+pub mod config;
 
 #[cfg(feature = "plot")]
 pub mod plot;

@@ -11,7 +11,7 @@ use fastglow::daemon::speechd::{self, Limits};
 use fastglow::engine::{SpeakConfig, Synthesizer};
 use fastglow::voice::Source;
 
-use super::tiny_voice;
+use super::{goldens, tiny_voice};
 
 const RATE_HZ: u32 = 22_050;
 
@@ -377,4 +377,118 @@ fn the_program_is_a_module() {
     assert!(run(&path).ends_with(": voice `tiny`\n299 OK LOADED SUCCESSFULLY\n210 OK QUIT\n"));
     std::fs::write(&path, "Vioce x\n").unwrap();
     assert!(run(&path).contains("399-line 1: expected `Voice` or `VoiceFolder`, got `Vioce x`\n"));
+}
+/// speech-dispatcher with nothing but our module, and a sound card that is a file.
+struct Dispatcher {
+    process: std::process::Child,
+    folder: tempfile::TempDir,
+}
+
+impl Dispatcher {
+    /// `None` where it is not installed.
+    fn start() -> Option<Self> {
+        let runs = |program: &str| Command::new(program).arg("--version").output().is_ok();
+        if !runs("speech-dispatcher") || !runs("spd-say") {
+            goldens::not_run(
+                "no speech-dispatcher; `apt-get install speech-dispatcher speech-dispatcher-audio-plugins`",
+            );
+            return None;
+        }
+        let (folder, config) = configured();
+        let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+        let here = folder.path().display();
+        std::fs::create_dir(folder.path().join("modules")).unwrap();
+        write("modules/fastglow.conf", config);
+        write(
+            "sd_fastglow",
+            format!("#!/bin/sh\nexec '{}' speechd-module \"$@\"\n", env!("CARGO_BIN_EXE_fastglow")),
+        );
+        Command::new("chmod").arg("+x").arg(folder.path().join("sd_fastglow")).status().unwrap();
+        write(
+            "speechd.conf",
+            format!(
+                "LogLevel 4\nLogDir \"{here}\"\nAudioOutputMethod \"alsa\"\nAudioALSADevice \"default\"\n\
+                 AddModule \"fastglow\" \"{here}/sd_fastglow\" \"fastglow.conf\"\nDefaultModule \"fastglow\"\n"
+            ),
+        );
+        write(
+            "asound.conf",
+            format!(
+                "pcm.nothing {{ type null }}\nctl.!default {{ type null }}\n\
+                 pcm.!default {{ type file slave.pcm nothing file \"{here}/heard.raw\" format raw }}\n"
+            ),
+        );
+        let process = Command::new("speech-dispatcher")
+            .args(["-s", "-c", "unix_socket", "-t", "0", "-C"])
+            .arg(folder.path())
+            .arg("-L")
+            .arg(folder.path())
+            .arg("-S")
+            .arg(folder.path().join("socket"))
+            .arg("-P")
+            .arg(folder.path().join("pid"))
+            .env("ALSA_CONFIG_PATH", folder.path().join("asound.conf"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let dispatcher = Self { process, folder };
+        for _ in 0..1000 {
+            if dispatcher.folder.path().join("socket").exists() {
+                return Some(dispatcher);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("speech-dispatcher did not start:\n{}", dispatcher.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("speech-dispatcher.log")).unwrap_or_default()
+    }
+
+    fn say(&self, arguments: &[&str]) -> String {
+        let address = format!("unix_socket:{}", self.folder.path().join("socket").display());
+        let output = Command::new("spd-say")
+            .args(["-o", "fastglow", "-l", "en"])
+            .args(arguments)
+            .env("SPEECHD_ADDRESS", address)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn heard(&self) -> Vec<i16> {
+        let bytes = std::fs::read(self.folder.path().join("heard.raw")).unwrap_or_default();
+        let (samples, _) = bytes.as_chunks();
+        samples.iter().map(|&bytes| i16::from_le_bytes(bytes)).collect()
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_real_speech_dispatcher_plays_lists_and_stops() {
+    let Some(dispatcher) = Dispatcher::start() else { return };
+    assert!(dispatcher.say(&["-L"]).contains("tiny"), "{}", dispatcher.log());
+    dispatcher.say(&["-w", "One, two. Three."]);
+    let expected = expected("One, two. Three.", SpeakConfig::default());
+    let heard = dispatcher.heard();
+    // The server plays at a volume of its own: the shape is ours.
+    let product =
+        |a: &[i16], b: &[i16]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let likeness =
+        product(&heard, &expected) / (product(&heard, &heard) * product(&expected, &expected)).sqrt();
+    let (count, made) = (heard.len(), expected.len());
+    assert!(count == made && likeness > 0.99, "{count} of {made} samples, likeness {likeness}");
+    // Stopped in the middle, it speaks the next message; what is waited for comes to its end.
+    dispatcher.say(&["So many words are not heard to their end. ".repeat(500).trim_end()]);
+    dispatcher.say(&["-S"]);
+    dispatcher.say(&["-w", "-r", "100", "-p", "50", "-i", "-20", "Yes."]);
+    assert!(dispatcher.heard().len() > heard.len());
 }

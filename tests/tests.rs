@@ -5,9 +5,15 @@ mod audio;
 mod chunker;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(all(feature = "daemon", unix))]
+mod config;
+#[cfg(all(feature = "daemon", unix))]
+mod daemon;
 mod engine;
 mod front_end;
 mod goldens;
+#[cfg(feature = "daemon")]
+mod http;
 mod nn;
 mod signal;
 #[cfg(all(feature = "cli", feature = "daemon"))]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastglow::audio::to_pcm16;
-use fastglow::daemon::Voices;
 use fastglow::daemon::wyoming::{self, Decoder, Frame, Limits, Listener};
+use fastglow::daemon::{Settings, Shared, Voices};
 use fastglow::engine::{SpeakConfig, Synthesizer};
 use fastglow::voice::{SearchPath, Source};
 use serde_json::{Value, json};
@@ -18,6 +18,10 @@ use tokio::task::JoinHandle;
 use super::{goldens, tiny_voice};
 
 const TEXT: &str = "The first sentence. And then, after a while, the second one!";
+
+fn shared(voices: Arc<Voices>) -> Arc<Shared> {
+    Arc::new(Shared::new(voices, None, Arc::default(), Settings::default()))
+}
 
 struct Server {
     address: std::net::SocketAddr,
@@ -40,7 +44,7 @@ impl Server {
         let (voices, folder) = voices();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
-        let task = tokio::spawn(wyoming::run(Listener::Tcp(listener), voices, limits, shutdown));
+        let task = tokio::spawn(wyoming::run(Listener::Tcp(listener), shared(voices), limits, shutdown));
         Self { address, stop, task, _folder: folder }
     }
 
@@ -342,7 +346,8 @@ async fn the_reference_client_hears_a_stream_over_a_unix_socket() {
     let (voices, folder) = voices();
     let path = folder.path().join("wyoming.sock");
     let listener = Listener::Unix(UnixListener::bind(&path).unwrap());
-    let server = tokio::spawn(wyoming::run(listener, voices, Limits::default(), std::future::pending()));
+    let server =
+        tokio::spawn(wyoming::run(listener, shared(voices), Limits::default(), std::future::pending()));
     let mut client = Client::new(UnixStream::connect(&path).await.unwrap());
     client.send("ping", json!({})).await;
     assert_eq!(client.kind().await.as_deref(), Some("pong"));

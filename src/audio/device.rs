@@ -128,7 +128,10 @@ impl Cards {
         Self::of(config, system_host)
     }
 
-    fn of(config: &SinkConfig, host: impl Fn() -> Result<cpal::Host, AudioError> + Send + 'static) -> Self {
+    pub(super) fn of(
+        config: &SinkConfig,
+        host: impl Fn() -> Result<cpal::Host, AudioError> + Send + 'static,
+    ) -> Self {
         Self {
             host: Box::new(host),
             name: config.device.clone(),

@@ -14,7 +14,7 @@ use super::device::{Card, Cards, OpenCard};
 use super::feed::{Feed, FeedConfig};
 use super::player::{Outlet, Player};
 use super::ring::Reader;
-use super::{AudioError, Sink, SinkConfig};
+use super::{AudioError, Reference, Sink, SinkConfig};
 
 /// How long to put up with what.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,17 @@ impl Default for Patience {
 /// There is none, or it refuses.
 pub(super) fn open(config: &SinkConfig) -> Result<Box<dyn Sink>, AudioError> {
     open_card(Cards::system(config), config, Patience::default())
+}
+
+/// The same on a host of the caller's: a sound system that cpal does not know, or one for tests.
+///
+/// # Errors
+/// As for the sink `device`.
+pub fn open_on(
+    host: impl Fn() -> cpal::Host + Send + 'static,
+    config: &SinkConfig,
+) -> Result<Box<dyn Sink>, AudioError> {
+    open_card(Cards::of(config, move || Ok(host())), config, Patience::default())
 }
 
 pub(super) fn open_card(
@@ -150,6 +161,7 @@ fn first_open(cards: &Cards, config: &SinkConfig) -> Result<(Arc<Feed>, OpenCard
         ring_ms: config.ring_ms,
         prefill_ms: config.prefill_ms,
     })?;
+    let reader = reader.with_tap(config.reference.as_ref().and_then(Reference::lend));
     let card = card.open(reader).map_err(|(error, _)| error)?;
     Ok((Arc::new(feed), card))
 }

@@ -29,6 +29,7 @@ pub mod playback;
 mod player;
 #[cfg(feature = "device")]
 mod priority;
+mod reference;
 pub mod ring;
 mod sink;
 mod timeline;
@@ -38,7 +39,10 @@ pub use control::{Control, Progress};
 #[cfg(feature = "device")]
 pub use device::{DeviceInfo, devices};
 pub use error::AudioError;
+#[cfg(feature = "device")]
+pub use keeper::open_on;
 pub use pcm::to_pcm16;
 #[cfg(feature = "daemon")]
 pub(crate) use pcm::wav_header;
+pub use reference::{Reference, ReferenceReader, reference};
 pub use sink::{Played, SINKS, Sink, SinkConfig, SinkKind, Target, open};

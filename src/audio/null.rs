@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::feed::{Feed, FeedConfig, samples_of};
 use super::playback::Playback;
 use super::player::{Outlet, Player};
-use super::{AudioError, Sink, SinkConfig};
+use super::{AudioError, Reference, Sink, SinkConfig};
 
 struct NullDevice {
     clock: Clock,
@@ -50,7 +50,11 @@ pub fn open_with_clock(config: &SinkConfig, clock: Clock) -> Result<Box<dyn Sink
         prefill_ms: config.prefill_ms,
     })?;
     let state = State {
-        playback: Playback::new(reader, rate_hz, 1),
+        playback: Playback::new(
+            reader.with_tap(config.reference.as_ref().and_then(Reference::lend)),
+            rate_hz,
+            1,
+        ),
         period: vec![0.0; samples_of(config.period_ms, rate_hz).max(1) as usize],
         run_start: clock.now(),
         periods: 0,

@@ -175,7 +175,10 @@ pub struct Playback {
 
 impl Playback {
     /// Plays from `reader` on a device of this rate and number of channels.
-    pub fn new(reader: Reader, sample_rate_hz: u32, channels: u16) -> Self {
+    pub fn new(mut reader: Reader, sample_rate_hz: u32, channels: u16) -> Self {
+        if let Some(tap) = reader.tap() {
+            tap.set_sample_rate_hz(sample_rate_hz);
+        }
         let channels = usize::from(channels).max(1);
         Self { reader, fader: Fader::new(sample_rate_hz), channels, block: [0.0; BLOCK_SAMPLES] }
     }
@@ -185,6 +188,9 @@ impl Playback {
         for frames in out.chunks_mut(BLOCK_SAMPLES * self.channels) {
             let block = &mut self.block[..frames.len() / self.channels];
             fill(&mut self.reader, &mut self.fader, block);
+            if let Some(tap) = self.reader.tap() {
+                tap.push(block);
+            }
             for (frame, &sample) in frames.chunks_exact_mut(self.channels).zip(block.iter()) {
                 frame.fill(from_sample(sample));
             }

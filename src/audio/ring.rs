@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
+use super::reference::Tap;
+
 // Every number here has one writing side. Marks only grow, so a reader that sees a newer one than it should have acts on
 // an order that was really given; nothing needs two of them to be read at the same moment.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub struct Reader {
     shared: Arc<Shared>,
     read_samples: u64,
     prefill_samples: usize,
+    tap: Option<Tap>,
 }
 
 /// Pause and volume, for any thread.
@@ -73,7 +76,7 @@ pub fn ring(capacity_samples: usize) -> (Writer, Reader) {
     });
     (
         Writer { inner: producer, shared: shared.clone(), written_samples: 0 },
-        Reader { inner: consumer, shared, read_samples: 0, prefill_samples: 0 },
+        Reader { inner: consumer, shared, read_samples: 0, prefill_samples: 0, tap: None },
     )
 }
 
@@ -179,6 +182,17 @@ impl Reader {
     pub fn with_prefill(mut self, prefill_samples: usize) -> Self {
         self.prefill_samples = prefill_samples.min(self.inner.capacity().get());
         self
+    }
+
+    /// Lets `tap` hear what is played.
+    pub(super) fn with_tap(mut self, tap: Option<Tap>) -> Self {
+        self.tap = tap;
+        self
+    }
+
+    /// What hears what is played.
+    pub(super) fn tap(&mut self) -> Option<&mut Tap> {
+        self.tap.as_mut()
     }
 
     /// Fills the front of `out` with what there is and returns how many samples that was; they count as played. Never

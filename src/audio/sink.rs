@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 #[cfg(feature = "device")]
 use super::keeper;
-use super::{AudioError, Control, null, pcm};
+use super::{AudioError, Control, Reference, null, pcm};
 
 /// An output. One thread writes to it; others may steer it by its [`Control`].
 pub trait Sink: Send {
@@ -69,6 +69,8 @@ pub struct SinkConfig {
     pub realtime_priority: Option<u8>,
     /// How long a write waits for a device that went away to come back. It is looked for as long as the sink is open.
     pub reconnect_ms: u32,
+    /// Hears what is really played.
+    pub reference: Option<Reference>,
 }
 
 impl Default for SinkConfig {
@@ -83,6 +85,7 @@ impl Default for SinkConfig {
             idle_ms: 2000,
             realtime_priority: Some(20),
             reconnect_ms: 30_000,
+            reference: None,
         }
     }
 }

@@ -4,18 +4,19 @@
 //! A program cannot change its own environment without `unsafe`, so it starts itself anew with the variables set: the
 //! same process, before anything was read or computed. Variables that the user has set are left alone.
 
-/// Leaves one core to the rest of the machine, above all to the audio thread, and keeps away from instructions that this
-/// processor lacks. Returns in a process in which this holds.
-pub fn prepare() {
-    let missing: Vec<_> = wanted().into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+/// Takes so many threads, or leaves one core to the rest of the machine, above all to the audio thread; keeps away from
+/// instructions that this processor lacks. Returns in a process in which this holds.
+pub fn prepare(threads: Option<usize>) {
+    let missing: Vec<_> =
+        wanted(threads).into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
     if !missing.is_empty() {
         restart(&missing);
     }
 }
 
-fn wanted() -> Vec<(&'static str, String)> {
+fn wanted(threads: Option<usize>) -> Vec<(&'static str, String)> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.saturating_sub(1).max(1).to_string();
+    let threads = threads.unwrap_or(cores.saturating_sub(1)).max(1).to_string();
     let mut variables = vec![("RAYON_NUM_THREADS", threads.clone()), ("CANDLE_NUM_THREADS", threads)];
     if !has_quantised_products() {
         variables.push(("CANDLE_DEQUANTIZE_ALL", "1".into()));

@@ -17,6 +17,7 @@ enum Code {
     Voice = 3,
     AudioDevice = 4,
     NothingToSay = 5,
+    Config = 6,
     /// As a shell reports a program that Ctrl-C ended.
     Interrupted = 130,
 }
@@ -39,6 +40,22 @@ pub enum Failure {
         path: std::path::PathBuf,
         /// What the operating system said.
         source: io::Error,
+    },
+    /// No daemon listens.
+    #[cfg(feature = "daemon")]
+    NoDaemon {
+        /// Where.
+        path: std::path::PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The daemon did not do what was asked.
+    #[cfg(feature = "daemon")]
+    Refused {
+        /// What it said.
+        message: String,
+        /// What it said that helps.
+        hint: Option<String>,
     },
     /// The user ended it.
     Interrupted,
@@ -74,7 +91,35 @@ impl Failure {
             Failure::Library(Error::SpeakConfig(_)) | Failure::Usage { .. } => Code::Usage,
             Failure::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Code::Done,
             Failure::Interrupted => Code::Interrupted,
+            #[cfg(feature = "daemon")]
+            Failure::Library(Error::Config(_)) => Code::Config,
+            #[cfg(feature = "daemon")]
+            Failure::NoDaemon { .. } | Failure::Refused { .. } => Code::Failure,
             Failure::Library(_) | Failure::Io { .. } | Failure::File { .. } => Code::Failure,
+        }
+    }
+
+    /// What is wrong.
+    #[cfg(feature = "daemon")]
+    pub fn message(&self) -> String {
+        self.words().0
+    }
+
+    /// What is wrong, and what to do about it.
+    fn words(&self) -> (String, Option<String>) {
+        match self {
+            Failure::Interrupted => ("interrupted".into(), None),
+            Failure::Library(error) => (error.to_string(), error.hint()),
+            Failure::Usage { message, hint } => (message.clone(), Some(hint.clone())),
+            Failure::Io { what, source } => (format!("{what}: {source}"), None),
+            Failure::File { path, source } => (format!("{}: {source}", path.display()), None),
+            #[cfg(feature = "daemon")]
+            Failure::NoDaemon { path, source } => (
+                format!("no daemon listens at {}: {source}", path.display()),
+                Some("start one with `fastglow serve`, or name its socket with `--socket`".into()),
+            ),
+            #[cfg(feature = "daemon")]
+            Failure::Refused { message, hint } => (message.clone(), hint.clone()),
         }
     }
 
@@ -82,13 +127,7 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         let code = self.code();
         if !matches!(code, Code::Done | Code::Interrupted) {
-            let (message, hint) = match self {
-                Failure::Interrupted => (String::new(), None),
-                Failure::Library(error) => (error.to_string(), error.hint()),
-                Failure::Usage { message, hint } => (message.clone(), Some(hint.clone())),
-                Failure::Io { what, source } => (format!("{what}: {source}"), None),
-                Failure::File { path, source } => (format!("{}: {source}", path.display()), None),
-            };
+            let (message, hint) = self.words();
             eprintln!("error: {message}");
             if let Some(hint) = hint {
                 eprintln!("\nhint: {hint}");
@@ -96,6 +135,12 @@ impl Failure {
         }
         ExitCode::from(code as u8)
     }
+}
+
+/// Something that the user asked to know.
+#[cfg(feature = "daemon")]
+pub fn tell(message: impl std::fmt::Display) {
+    eprintln!("{message}");
 }
 
 /// Something that does not end the program but must be said.

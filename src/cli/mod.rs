@@ -3,13 +3,21 @@
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
 mod bench;
+#[cfg(feature = "daemon")]
+mod check;
 #[cfg(feature = "device")]
 mod devices;
 mod environment;
 mod failure;
 mod input;
 mod interrupt;
+#[cfg(all(feature = "daemon", unix))]
+mod journal;
 mod picture;
+#[cfg(all(feature = "daemon", unix))]
+mod say;
+#[cfg(all(feature = "daemon", unix))]
+mod serve;
 mod speak;
 #[cfg(feature = "daemon")]
 mod speechd_module;
@@ -30,6 +38,8 @@ Examples:
   fastglow speak -o hello.wav \"Hello, world.\"     into a file
   some-program | fastglow speak                   as the text arrives, a few words at a time
   fastglow speak -o - --raw \"Hi.\" | aplay -f S16_LE -r 22050
+  fastglow serve --config fastglow.toml           the daemon
+  echo hi | fastglow say                          through the daemon
 
 Exit codes:
   0  done (also when the reader of a pipe has seen enough)
@@ -38,6 +48,7 @@ Exit codes:
   3  voice: missing or damaged
   4  audio device: none, busy or lost
   5  nothing to say: the text has no word
+  6  configuration: wrong or unreadable
 130  interrupted";
 
 /// Speech for robots and kiosks: text in, sound out, on this machine alone.
@@ -62,6 +73,15 @@ enum Command {
     /// List the sound cards.
     #[cfg(feature = "device")]
     Devices(devices::Arguments),
+    /// Be the daemon: several programs speak through one loudspeaker.
+    #[cfg(all(feature = "daemon", unix))]
+    Serve(serve::Arguments),
+    /// Let the daemon speak a text, or give it an order.
+    #[cfg(all(feature = "daemon", unix))]
+    Say(say::Arguments),
+    /// Check a configuration of the daemon.
+    #[cfg(feature = "daemon")]
+    Check(check::Arguments),
     /// Be an output module of speech-dispatcher, which starts it.
     #[cfg(feature = "daemon")]
     SpeechdModule(speechd_module::Arguments),
@@ -82,6 +102,12 @@ pub fn run() -> ExitCode {
         Command::Voices(arguments) => voices::run(arguments),
         #[cfg(feature = "device")]
         Command::Devices(arguments) => devices::run(arguments),
+        #[cfg(all(feature = "daemon", unix))]
+        Command::Serve(from) => serve::run(from, arguments.verbose),
+        #[cfg(all(feature = "daemon", unix))]
+        Command::Say(arguments) => say::run(arguments),
+        #[cfg(feature = "daemon")]
+        Command::Check(arguments) => check::run(arguments),
         #[cfg(feature = "daemon")]
         Command::SpeechdModule(arguments) => speechd_module::run(arguments),
         #[cfg(feature = "train")]

@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         // Before anything is loaded or opened.
         normalise(text).speakable()?;
     }
-    environment::prepare();
+    environment::prepare(None);
     let mut input = match &arguments.text {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),

@@ -152,7 +152,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             bar.finish();
         }
         Command::Run { work, stage, scale, checkpoint_every } => {
-            super::environment::prepare();
+            super::environment::prepare(None);
             let mut stages = recipe::stages(*scale);
             stages.iter_mut().for_each(|stage| stage.run.checkpoint_every = *checkpoint_every);
             train(work, &stages, stage.as_deref())?;
@@ -163,7 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         Command::Plot { work, output } => plot(work, output)?,
         Command::Study { work, scale, seed } => {
-            super::environment::prepare();
+            super::environment::prepare(None);
             study(work, &StudyConfig { seed: *seed, ..StudyConfig::default() }.scaled(*scale))?;
         }
         Command::Lexicon { dictionary, output } => {

@@ -227,12 +227,14 @@ impl UtteranceMeter {
     /// It has ended, and this is its report.
     pub fn end(&mut self, report: &crate::Result<Report>) {
         self.has_ended = true;
+        if let Ok(report) = report {
+            self.metrics.underruns(report.underruns);
+        }
         match report {
             Ok(report) if report.is_cancelled => self.metrics.cancelled(),
             Ok(report) => {
                 report.stats.first_audio_ms.into_iter().for_each(|ms| self.metrics.first_audio(ms));
                 report.stats.rtf.into_iter().for_each(|rtf| self.metrics.real_time_factor(rtf));
-                self.metrics.underruns(report.underruns);
             }
             Err(_) => self.metrics.failed(),
         }

@@ -8,9 +8,14 @@
 //! ```
 
 pub mod http;
+mod lexicon;
 mod limits;
 mod queue;
+#[cfg(unix)]
+pub mod reference;
 mod shared;
+#[cfg(unix)]
+pub mod socket;
 mod speaker;
 
 mod metrics;
@@ -20,13 +25,14 @@ mod ssml;
 mod voices;
 pub mod wyoming;
 
+pub use lexicon::{Lexicon, LexiconError};
 pub use limits::Limits;
 pub use metrics::{Metrics, UtteranceMeter};
 pub use queue::{ClientNumber, JobNumber, Place, Queue};
-pub use shared::Shared;
+pub use shared::{Settings, Shared};
 pub use speaker::{
-    CancelReason, Client, LoudspeakerConfig, Say, Scope, Speaker, SpeakerError, SpeakerEvent, SpeakerStatus,
-    Spoken, Tally, Told,
+    CancelReason, Client, LoudspeakerConfig, OpenLoudspeaker, Say, Scope, Speaker, SpeakerError,
+    SpeakerEvent, SpeakerStatus, Spoken, Tally, Told,
 };
 pub use speech_stream::{SpeechStream, StreamEvent, TextSender};
 pub use voices::{VoiceCard, Voices};

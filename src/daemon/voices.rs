@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::lexicon::Lexicon;
 use crate::engine::Synthesizer;
 use crate::voice::{Meta, SearchPath, Source, Voice, VoiceError};
 use crate::{Error, Result};
@@ -15,9 +17,25 @@ pub struct Voices {
     search: SearchPath,
     default_name: String,
     most_loaded: usize,
-    loaded: Mutex<BTreeMap<String, Synthesizer>>,
+    lexicon: Lexicon,
+    loaded: Mutex<BTreeMap<String, Loaded>>,
     /// What the voices say about themselves, of those that were asked for.
     metas: Mutex<BTreeMap<String, Meta>>,
+}
+
+struct Loaded {
+    synthesizer: Synthesizer,
+    /// As it was when it was read; `None` for one in the program.
+    file: Option<FileState>,
+}
+
+/// Tells a file from the one that has replaced it.
+type FileState = (SystemTime, u64);
+
+fn state(source: &Source) -> Option<FileState> {
+    let Source::File(path) = source else { return None };
+    let metadata = path.metadata().ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// What clients are told of a voice.
@@ -34,11 +52,21 @@ pub struct VoiceCard {
 impl Voices {
     /// Voices of these folders; at most so many are kept in memory, at least 1.
     pub fn new(search: SearchPath, default_name: impl Into<String>, most_loaded: usize) -> Self {
-        let (loaded, metas) = (Mutex::default(), Mutex::default());
-        Self { search, default_name: default_name.into(), most_loaded: most_loaded.max(1), loaded, metas }
+        let default_name = default_name.into();
+        Self { search, default_name, most_loaded: most_loaded.max(1), ..Self::default() }
     }
 
-    fn loaded(&self) -> MutexGuard<'_, BTreeMap<String, Synthesizer>> {
+    /// The same voices with the user's own pronunciations.
+    pub fn with_lexicon(self, lexicon: Lexicon) -> Self {
+        Self { lexicon, ..self }
+    }
+
+    /// The user's own pronunciations, of all voices.
+    pub fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, BTreeMap<String, Loaded>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,9 +78,10 @@ impl Voices {
     pub fn get(&self, name: Option<&str>) -> Result<Synthesizer> {
         let name = name.unwrap_or(&self.default_name);
         if let Some(voice) = self.loaded().get(name) {
-            return Ok(voice.clone());
+            return Ok(voice.synthesizer.clone());
         }
-        let voice = Synthesizer::load(&self.source(name)?)?;
+        let voice = self.load(&self.source(name)?)?;
+        let synthesizer = voice.synthesizer.clone();
         let mut loaded = self.loaded();
         while loaded.len() >= self.most_loaded {
             // Whoever speaks with it keeps it until the end.
@@ -61,8 +90,15 @@ impl Voices {
             };
             loaded.remove(&other);
         }
-        loaded.insert(name.to_owned(), voice.clone());
-        Ok(voice)
+        loaded.insert(name.to_owned(), voice);
+        Ok(synthesizer)
+    }
+
+    fn load(&self, source: &Source) -> Result<Loaded> {
+        // Before it is read: one that is replaced meanwhile is read again.
+        let file = state(source);
+        let synthesizer = Synthesizer::load_with(source, self.lexicon.words().clone())?;
+        Ok(Loaded { synthesizer, file })
     }
 
     /// What a voice says about itself, without making its models. Reads its file at the first time: not for an async
@@ -97,18 +133,78 @@ impl Voices {
         self.search.list().into_iter().map(card).collect()
     }
 
+    /// All voices and what they say about themselves, the default one first. A damaged one, which cannot speak, is left
+    /// out. Not for an async thread.
+    pub fn described(&self) -> Vec<(VoiceCard, Meta)> {
+        let mut cards = self.cards();
+        cards.sort_by_key(|card| !card.is_default);
+        let described = cards.into_iter().filter_map(|card| {
+            let meta = self.meta(&card.name);
+            let meta =
+                meta.inspect_err(|error| tracing::warn!(voice = card.name, %error, "left out")).ok()?;
+            Some((card, meta))
+        });
+        described.collect()
+    }
+
+    /// The name of the first voice that speaks a language, given as `en`, `en-US` or `en_GB`: any of its regions will do.
+    /// Not for an async thread.
+    pub fn speaking(&self, language: &str) -> Option<String> {
+        let speaks = |meta: &Meta| is_same_language(&meta.language, language);
+        self.described().into_iter().find(|(_, meta)| speaks(meta)).map(|(card, _)| card.name)
+    }
+
     /// Loads again what is loaded, for the speech that begins from now on. A voice that cannot be loaded stays as it was,
     /// and is told with the reason.
     pub fn reload(&self) -> Vec<(String, Error)> {
-        self.metas.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let names: Vec<String> = self.loaded().keys().cloned().collect();
-        let mut failed = Vec::new();
-        for name in names {
-            match self.search.find(&name).map_err(Error::from).and_then(|source| Synthesizer::load(&source)) {
-                Ok(voice) => drop(self.loaded().insert(name, voice)),
-                Err(error) => failed.push((name, error)),
+        self.reload_where(|_, _| true).1
+    }
+
+    /// The same of those whose files were replaced: the names of the new ones, and what failed, which is not tried again
+    /// before it changes once more.
+    pub fn reload_replaced(&self) -> (Vec<String>, Vec<(String, Error)>) {
+        self.reload_where(|before, now| before.is_some() && now.is_some() && before != now)
+    }
+
+    fn reload_where(
+        &self,
+        is_meant: impl Fn(Option<FileState>, Option<FileState>) -> bool,
+    ) -> (Vec<String>, Vec<(String, Error)>) {
+        let loaded: Vec<_> = self.loaded().iter().map(|(name, voice)| (name.clone(), voice.file)).collect();
+        let (mut new, mut failed) = (Vec::new(), Vec::new());
+        for (name, before) in loaded {
+            let source = match self.source(&name) {
+                Ok(source) => source,
+                Err(error) if is_meant(before, None) => {
+                    failed.push((name, error));
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            let now = state(&source);
+            if !is_meant(before, now) {
+                continue;
+            }
+            self.metas.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            match self.load(&source) {
+                Ok(voice) => {
+                    self.loaded().insert(name.clone(), voice);
+                    new.push(name);
+                }
+                Err(error) => {
+                    if let Some(voice) = self.loaded().get_mut(&name) {
+                        voice.file = now;
+                    }
+                    failed.push((name, error));
+                }
             }
         }
-        failed
+        (new, failed)
     }
+}
+
+/// Compares what stands before the region.
+pub(super) fn is_same_language(one: &str, other: &str) -> bool {
+    let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    primary(one) == primary(other)
 }

@@ -26,7 +26,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::acoustic::{self, FastSpeech};
-use crate::phoneme::Pronouncer;
+use crate::phoneme::{Pronouncer, UserWords};
 use crate::text::{Pace, normalise};
 use crate::vocoder::{self, Inversion, WaveGlow};
 use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
@@ -61,7 +61,15 @@ impl Synthesizer {
     /// # Errors
     /// The voice is missing or damaged, or its tensors do not fit its models.
     pub fn load(source: &Source) -> Result<Self> {
-        Self::new(&Voice::load(source)?)
+        Self::load_with(source, Arc::default())
+    }
+
+    /// Loads a voice that knows words of the user's own, which may change at any time.
+    ///
+    /// # Errors
+    /// As [`Synthesizer::load`].
+    pub fn load_with(source: &Source, words: Arc<UserWords>) -> Result<Self> {
+        Self::build(&Voice::load(source)?, words)
     }
 
     /// Builds the models of a voice in memory.
@@ -69,6 +77,10 @@ impl Synthesizer {
     /// # Errors
     /// The tensors do not fit the models, or the models do not fit each other.
     pub fn new(voice: &Voice) -> Result<Self> {
+        Self::build(voice, Arc::default())
+    }
+
+    fn build(voice: &Voice, words: Arc<UserWords>) -> Result<Self> {
         let acoustic_config: acoustic::Config = voice.config(Part::Acoustic)?;
         let vocoder_config: vocoder::Config = voice.config(Part::Vocoder)?;
         check_agreement(voice, &acoustic_config, &vocoder_config)?;
@@ -87,7 +99,7 @@ impl Synthesizer {
         }
         let models = Models {
             meta: voice.meta().clone(),
-            pronouncer: Pronouncer::new(),
+            pronouncer: Pronouncer::with(words),
             acoustic,
             vocoder: Arc::new(vocoder),
         };

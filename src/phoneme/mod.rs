@@ -11,6 +11,7 @@ mod morphology;
 mod pronouncer;
 mod sequence;
 mod symbol;
+mod user_words;
 
 #[cfg(feature = "train")]
 pub use compile::{DictionaryError, compile_lexicon};
@@ -24,6 +25,9 @@ pub use lexicon::Lexicon;
 pub use pronouncer::{Origin, PhonemePart, Pronouncer, Pronunciation, Surrounded};
 pub use sequence::SequenceBuilder;
 pub use symbol::{Pause, SYMBOL_COUNT, SYMBOL_FINGERPRINT, Stress, Symbol};
+pub use user_words::{
+    MAX_USER_WORDS, UserWordError, UserWords, WordMap, parse_user_word, show_phones, show_user_words,
+};
 
 /// Where a phone stands in its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,14 +1,19 @@
-//! Words become phones: lexicon, then endings of its words, then letter to sound.
+//! Words become phones: the user's words, the lexicon, then endings of its words, then letter to sound.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::morphology;
-use super::{LetterToSound, Lexicon, Phone, PhonemeSeq, SequenceBuilder, Symbol, WordSpan, letter_name};
+use super::{
+    LetterToSound, Lexicon, Phone, PhonemeSeq, SequenceBuilder, Symbol, UserWords, WordSpan, letter_name,
+};
 use crate::text::{TextChunk, TextError, Token, TokenKind};
 
 /// Where a word's phones come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
+    /// The user lists the word.
+    User,
     /// The lexicon lists the word.
     Lexicon,
     /// The name of a letter.
@@ -17,6 +22,19 @@ pub enum Origin {
     Derived,
     /// The letter-to-sound model.
     LetterToSound,
+}
+
+impl Origin {
+    /// In a word, for protocols.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::User => "user",
+            Origin::Lexicon => "lexicon",
+            Origin::Letter => "letter",
+            Origin::Derived => "derived",
+            Origin::LetterToSound => "letter_to_sound",
+        }
+    }
 }
 
 /// A word's phones.
@@ -64,9 +82,10 @@ impl PhonemePart {
     }
 }
 
-/// The English pronouncer. Cheap to make and to copy: its data lie in the program.
-#[derive(Debug, Clone, Copy)]
+/// The English pronouncer. Cheap to make and to clone: its data lie in the program.
+#[derive(Debug, Clone)]
 pub struct Pronouncer {
+    user: Arc<UserWords>,
     lexicon: Lexicon<'static>,
     letter_to_sound: LetterToSound<'static>,
 }
@@ -80,15 +99,27 @@ impl Default for Pronouncer {
 impl Pronouncer {
     /// A pronouncer with the embedded lexicon and letter-to-sound model.
     pub fn new() -> Self {
-        Self { lexicon: Lexicon::embedded(), letter_to_sound: LetterToSound::embedded() }
+        Self::with(Arc::default())
+    }
+
+    /// The same, with words of the user's own, which may change at any time.
+    pub fn with(user: Arc<UserWords>) -> Self {
+        Self { user, lexicon: Lexicon::embedded(), letter_to_sound: LetterToSound::embedded() }
+    }
+
+    fn listed(&self, word: &str) -> Option<Vec<Symbol>> {
+        self.user.get(word).or_else(|| self.lexicon.get(word))
     }
 
     /// The phones of a word by itself (lower case, ASCII letters and apostrophes).
     pub fn word(&self, word: &str) -> Pronunciation {
+        if let Some(phones) = self.user.get(word) {
+            return Pronunciation { phones, origin: Origin::User };
+        }
         if let Some(phones) = self.lexicon.get(word) {
             return Pronunciation { phones, origin: Origin::Lexicon };
         }
-        if let Some(phones) = morphology::derive(word, &|stem| self.lexicon.get(stem)) {
+        if let Some(phones) = morphology::derive(word, &|stem| self.listed(stem)) {
             return Pronunciation { phones, origin: Origin::Derived };
         }
         let phones = self.letter_to_sound.phones(word);
@@ -198,6 +229,17 @@ mod tests {
         assert_eq!(word("kiosk's").1, Origin::Derived);
         assert_eq!(word("zorblick").1, Origin::LetterToSound);
         assert_eq!(word(""), (String::new(), Origin::Letter));
+    }
+
+    #[test]
+    fn the_users_words_go_before_the_lexicon_and_count_at_once() {
+        let words = Arc::new(UserWords::default());
+        let pronouncer = Pronouncer::with(words.clone());
+        words.read("robot\tR AO1 B\nzorblick\tZ OW1").unwrap();
+        assert_eq!(pronouncer.word("robot").origin, Origin::User);
+        assert_eq!(super::super::show_phones(&pronouncer.word("zorblick's").phones), "Z OW1 Z");
+        words.set(Default::default());
+        assert_eq!(pronouncer.word("robot").origin, Origin::Lexicon);
     }
 
     #[test]

@@ -34,7 +34,7 @@ enum Command {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    super::environment::prepare();
+    super::environment::prepare(None);
     match &arguments.command {
         Command::Latency(arguments) => latency::run(arguments),
         Command::Idle(arguments) => idle::run(arguments),

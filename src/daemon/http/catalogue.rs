@@ -24,7 +24,7 @@ struct Listed<'a> {
 
 /// `GET /v1/audio/voices`
 pub(super) async fn voices(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Refusal> {
-    let voices = app.voices.clone();
+    let voices = app.shared.voices.clone();
     let cards = tokio::task::spawn_blocking(move || voices.cards()).await.map_err(|_| Refusal::Thread)?;
     let listed = cards.iter().map(|card| Listed {
         id: &card.name,
@@ -50,5 +50,5 @@ pub(super) async fn health() -> impl IntoResponse {
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, PROMETHEUS)], app.metrics.to_prometheus())
+    ([(header::CONTENT_TYPE, PROMETHEUS)], app.shared.metrics.to_prometheus())
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::encoding::Format;
+use crate::daemon::LexiconError;
 use crate::engine::SpeakConfigError;
 use crate::text::TextError;
 use crate::voice::VoiceError;
@@ -106,6 +107,12 @@ pub(super) enum Refusal {
     Busy,
     #[error("the utterance took longer than {limit_ms} ms")]
     TooSlow { limit_ms: u64 },
+    #[error("{message}")]
+    Loudspeaker { code: &'static str, message: String },
+    #[error("loudspeaker: the configuration says there is none")]
+    NoLoudspeaker,
+    #[error("lexicon: {}", told(.0))]
+    Lexicon(#[from] LexiconError),
     #[error("{0}")]
     Speech(crate::Error),
     #[error("a thread of the server failed")]
@@ -115,6 +122,15 @@ pub(super) enum Refusal {
 /// The request's name of a setting.
 fn setting(error: &SpeakConfigError) -> &'static str {
     if error.what == "rate" { "speed" } else { error.what }
+}
+
+/// A client is not told of files.
+fn told(error: &LexiconError) -> String {
+    match error {
+        LexiconError::File { .. } => "its file cannot be read or written".to_owned(),
+        LexiconError::Content { source, .. } => format!("its file: {source}"),
+        LexiconError::NoFile | LexiconError::Word(_) => error.to_string(),
+    }
 }
 
 impl From<crate::Error> for Refusal {
@@ -155,7 +171,16 @@ impl Refusal {
             Self::Origin | Self::Host => StatusCode::FORBIDDEN,
             Self::Path { .. } | Self::UnknownVoice { .. } => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::NoLoudspeaker => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Loudspeaker { code: "bad_request" | "out_of_range" | "text_too_long", .. } => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Loudspeaker { code: "unknown_job" | "finished", .. } => StatusCode::NOT_FOUND,
+            Self::Loudspeaker { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Lexicon(LexiconError::NoFile) => StatusCode::CONFLICT,
+            Self::Lexicon(LexiconError::File { .. } | LexiconError::Content { .. }) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::TooSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Speech(_) | Self::Thread => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
@@ -179,6 +204,11 @@ impl Refusal {
             Self::Path { .. } => "not_found",
             Self::Method => "method_not_allowed",
             Self::Busy => "overloaded",
+            Self::Loudspeaker { code, .. } => code,
+            Self::NoLoudspeaker => "no_loudspeaker",
+            Self::Lexicon(LexiconError::NoFile) => "no_lexicon",
+            Self::Lexicon(LexiconError::Word(_)) => "invalid_value",
+            Self::Lexicon(_) => "lexicon_failed",
             Self::TooSlow { .. } => "too_slow",
             Self::Speech(_) | Self::Thread => "internal",
         }
@@ -212,6 +242,9 @@ impl Refusal {
             Self::Host => "connect to localhost, or give the server a token",
             Self::Path { .. } => "see `GET /`",
             Self::Busy => "try again in a second",
+            Self::Lexicon(LexiconError::NoFile) => {
+                "name one in the configuration, as `lexicon` of `[voices]`"
+            }
             Self::Speech(error) => return error.hint(),
             _ => return None,
         };
@@ -232,8 +265,12 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        if let Self::Speech(error) = &self {
-            tracing::error!(%error, "http: speech failed");
+        match &self {
+            Self::Speech(error) => tracing::error!(%error, "http: speech failed"),
+            Self::Lexicon(error @ (LexiconError::File { .. } | LexiconError::Content { .. })) => {
+                tracing::error!(%error, "http: the lexicon was not changed");
+            }
+            _ => {}
         }
         let mut response = (self.status(), Json(Wrapped { error: self.tell() })).into_response();
         let headers = response.headers_mut();

@@ -21,7 +21,7 @@ pub(super) const TOKEN_PROTOCOL: &str = "fastglow.token.";
 const OPEN_PATHS: [&str; 2] = ["/", "/health"];
 
 /// What a client must know. Only its hash is kept.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Token([u8; 32]);
 
 impl Token {

@@ -5,6 +5,8 @@
 //! | `POST /v1/audio/speech` | speech, in pieces as they are made, or as server-sent events |
 //! | `GET /v1/audio/stream` | a WebSocket: text goes in while it is written, sound and time marks come out |
 //! | `GET /v1/audio/voices`, `GET /v1/models` | what there is |
+//! | `POST /v1/loudspeaker` | a request of the daemon's own protocol, for the loudspeaker that all clients share |
+//! | `GET /v1/lexicon`; `GET`, `PUT`, `DELETE /v1/lexicon/{word}` | the user's own pronunciations |
 //! | `GET /health`, `GET /metrics` | for supervisors and Prometheus |
 //! | `GET /` | the page |
 //!
@@ -17,11 +19,16 @@
 //! A token is required wherever others than this machine can connect. Without one, requests that a web page of elsewhere
 //! makes a browser send are refused: they come from this machine, but not from its user.
 
+mod body;
 mod catalogue;
 mod encoding;
 mod error;
+mod flac;
 mod guard;
+mod lexicon;
 mod limits;
+#[cfg(unix)]
+mod loudspeaker;
 mod page;
 mod server;
 mod socket;
@@ -36,15 +43,13 @@ pub use guard::Token;
 pub use limits::HttpLimits;
 pub use server::run;
 
-use super::{Metrics, Voices};
+use super::Shared;
 
 /// What the server works with.
 #[derive(Clone)]
 pub struct HttpDeps {
-    /// The voices it speaks with.
-    pub voices: Arc<Voices>,
-    /// Where it counts.
-    pub metrics: Arc<Metrics>,
+    /// The daemon's parts.
+    pub shared: Arc<Shared>,
     /// How much it takes.
     pub limits: HttpLimits,
     /// What clients must know; `None` lets all of this machine in, and requires a loopback address.

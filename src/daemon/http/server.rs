@@ -18,9 +18,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::error::{HttpError, Refusal};
 use super::guard::{Token, guard};
+#[cfg(unix)]
+use super::loudspeaker;
 use super::stall::StallGuard;
-use super::{HttpDeps, HttpLimits, catalogue, page, socket, speech};
-use crate::daemon::{Metrics, Voices};
+use super::{HttpDeps, HttpLimits, catalogue, lexicon, page, socket, speech};
+use crate::daemon::Shared;
 
 /// Bytes of a request's head, and of what is kept of a body that nobody reads.
 const HEAD_BYTES: usize = 16 << 10;
@@ -34,8 +36,7 @@ connection: close\r\ncontent-length: 128\r\n\r\n{\"error\": {\"message\": \"too 
 
 /// What all requests share.
 pub(super) struct App {
-    pub voices: Arc<Voices>,
-    pub metrics: Arc<Metrics>,
+    pub shared: Arc<Shared>,
     pub limits: HttpLimits,
     pub token: Option<Token>,
     /// One permit an utterance.
@@ -75,8 +76,7 @@ pub async fn run(
     let (closing, is_closing) = watch::channel(false);
     let limits = deps.limits;
     let app = Arc::new(App {
-        voices: deps.voices,
-        metrics: deps.metrics,
+        shared: deps.shared,
         limits,
         token: deps.token,
         utterances: Arc::new(Semaphore::new(limits.utterances)),
@@ -106,7 +106,7 @@ pub async fn run(
                 tokio::spawn(serve(stream, router, app.clone(), connection));
             }
             Err(_) => {
-                app.metrics.refused();
+                app.shared.metrics.refused();
                 // Fits into the socket's buffer; a client that does not get it sees the connection closed.
                 let _ = stream.try_write(FULL);
             }
@@ -121,7 +121,7 @@ pub async fn run(
 }
 
 fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(page::page))
         .route("/health", get(catalogue::health))
         .route("/metrics", get(catalogue::metrics))
@@ -129,10 +129,15 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/audio/voices", get(catalogue::voices))
         .route("/v1/audio/speech", post(speech::speech))
         .route("/v1/audio/stream", get(socket::stream))
+        .route("/v1/lexicon", get(lexicon::list))
+        .route("/v1/lexicon/{word}", get(lexicon::word).put(lexicon::put).delete(lexicon::remove));
+    #[cfg(unix)]
+    let routes = routes.route("/v1/loudspeaker", post(loudspeaker::loudspeaker));
+    routes
         .fallback(|uri: Uri| async move { Refusal::Path { path: uri.path().chars().take(64).collect() } })
         .method_not_allowed_fallback(async || Refusal::Method)
         .layer(middleware::from_fn_with_state(app.clone(), guard))
-        // Bodies are read by `speech`, which counts.
+        // Bodies are read by `body`, which counts.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }

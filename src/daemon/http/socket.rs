@@ -63,7 +63,6 @@ struct Incoming {
 }
 
 /// How to speak an utterance.
-#[derive(Default)]
 struct Settings {
     voice: Option<String>,
     config: SpeakConfig,
@@ -72,16 +71,15 @@ struct Settings {
 
 impl Incoming {
     /// The settings in it, if there are any.
-    fn settings(&self) -> Option<Settings> {
+    fn settings(&self, usual: &SpeakConfig) -> Option<Settings> {
         let numbers = [self.speed, self.pitch_semitones, self.volume_db];
         let has_any =
             self.voice.is_some() || self.sample_rate_hz.is_some() || numbers.iter().any(Option::is_some);
-        let usual = SpeakConfig::default();
         let config = SpeakConfig {
             rate: self.speed.unwrap_or(usual.rate),
             pitch_semitones: self.pitch_semitones.unwrap_or(usual.pitch_semitones),
             volume_db: self.volume_db.unwrap_or(usual.volume_db),
-            ..usual
+            ..usual.clone()
         };
         has_any.then(|| Settings { voice: self.voice.clone(), config, sample_rate_hz: self.sample_rate_hz })
     }
@@ -182,7 +180,7 @@ impl Session {
         if message.cancel {
             return self.cancel().await;
         }
-        let settings = message.settings();
+        let settings = message.settings(&self.app.shared.settings().speech);
         if let Some(text) = message.text
             && let Err(refusal) = self.text(text, settings)
         {
@@ -206,7 +204,7 @@ impl Session {
                 return Err(Refusal::Message { what, hint: "finish the utterance first" });
             }
             Some(turn) => turn,
-            None => self.begin(settings.unwrap_or_default())?,
+            None => self.begin(settings)?,
         };
         turn.chars += text.chars().count();
         if turn.chars > limit_chars {
@@ -217,7 +215,13 @@ impl Session {
         Ok(())
     }
 
-    fn begin(&mut self, settings: Settings) -> Result<&mut Turn, Refusal> {
+    fn begin(&mut self, settings: Option<Settings>) -> Result<&mut Turn, Refusal> {
+        let usual = || Settings {
+            voice: None,
+            config: self.app.shared.settings().speech.clone(),
+            sample_rate_hz: None,
+        };
+        let settings = settings.unwrap_or_else(usual);
         while self.speaking.try_join_next().is_some() {}
         if !self.speaking.is_empty() {
             let what = "the utterance before has not ended";

@@ -1,19 +1,18 @@
 //! `POST /v1/audio/speech`: a text becomes sound, sent while it is made.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::timeout;
 
+use super::body;
 use super::encoding::{Encoder, Format};
 use super::error::Refusal;
 use super::server::App;
@@ -89,7 +88,7 @@ impl SpeechRequest {
             (_, Some(false)) => Shape::Whole,
             _ => Shape::Stream,
         };
-        let mut config = SpeakConfig::default();
+        let mut config = app.shared.settings().speech.clone();
         config.rate = self.speed.unwrap_or(config.rate);
         let voice = self.voice.map(|voice| match voice {
             VoiceName::Name(id) | VoiceName::Object { id } => id,
@@ -100,15 +99,7 @@ impl SpeechRequest {
 
 /// Speaks.
 pub(super) async fn speech(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
-    let (head, body) = request.into_parts();
-    let limit_ms = app.limits.body_ms;
-    let body = read(&head.headers, body, app.limits.body_bytes);
-    let body = timeout(Duration::from_millis(limit_ms), body)
-        .await
-        .map_err(|_| Refusal::BodyTooSlow { limit_ms })??;
-    let request: SpeechRequest =
-        serde_json::from_slice(&body).map_err(|error| Refusal::Json { reason: error.to_string() })?;
-    let wanted = request.check(&app)?;
+    let wanted = body::json::<SpeechRequest>(&app, request).await?.check(&app)?;
     // A text that is complete is cut at clauses only: the same text always sounds the same.
     let (text, utterance) = Utterance::begin(&app, wanted.voice, wanted.config, Pacing::Unhurried).await?;
     let input: Arc<str> = wanted.input.into();
@@ -129,24 +120,6 @@ pub(super) async fn speech(State(app): State<Arc<App>>, request: Request) -> Res
         Shape::Stream => Ok(answer.stream()),
         Shape::Events => Ok(answer.events()),
     }
-}
-
-/// The request's body, up to a limit.
-async fn read(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Vec<u8>, Refusal> {
-    let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if told.is_some_and(|bytes: u64| bytes > limit_bytes as u64) {
-        return Err(Refusal::BodyTooLarge { limit_bytes });
-    }
-    let mut pieces = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| Refusal::BodyBroken { reason: error.to_string() })?;
-        if bytes.len() + piece.len() > limit_bytes {
-            return Err(Refusal::BodyTooLarge { limit_bytes });
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
 }
 
 /// An utterance on its way to the client. Dropped with the connection, it is cancelled.
@@ -189,7 +162,7 @@ impl Answer {
         while out.is_empty() {
             let samples = match std::mem::replace(&mut self.state, Part::Samples) {
                 Part::Head(first) => {
-                    out = self.encoder.head(None);
+                    out = self.encoder.head();
                     first
                 }
                 Part::Samples => self.samples().await?,
@@ -212,12 +185,11 @@ impl Answer {
     async fn whole(mut self) -> Result<Response, Refusal> {
         let content_type = self.encoder.content_type();
         let mut data = Vec::new();
-        let head_bytes = self.encoder.head(None).len();
         while let Some(bytes) = self.bytes().await? {
             data.extend_from_slice(&bytes);
         }
-        let head = self.encoder.head(Some((data.len() - head_bytes) as u64));
-        data[..head_bytes].copy_from_slice(&head);
+        let head = self.encoder.complete_head();
+        data[..head.len()].copy_from_slice(&head);
         Ok(([(header::CONTENT_TYPE, content_type)], data).into_response())
     }
 

@@ -31,7 +31,7 @@ pub(super) struct UtteranceText {
 impl UtteranceText {
     /// Takes the next piece; false if nobody wants it any more.
     pub async fn push(&self, text: &str) -> bool {
-        self.app.metrics.characters(text.chars().count() as u64);
+        self.app.shared.metrics.characters(text.chars().count() as u64);
         self.sender.push(text).await.is_ok()
     }
 }
@@ -52,10 +52,10 @@ impl Utterance {
     ) -> Result<(UtteranceText, Self), Refusal> {
         config.validate().map_err(Refusal::Setting)?;
         let permit = app.utterances.clone().try_acquire_owned().map_err(|_| {
-            app.metrics.refused();
+            app.shared.metrics.refused();
             Refusal::Busy
         })?;
-        let voices = app.voices.clone();
+        let voices = app.shared.voices.clone();
         let load = move || {
             let synthesizer = voices.get(voice.as_deref()).map_err(|error| match error.into() {
                 Refusal::UnknownVoice { name, .. } => {
@@ -71,7 +71,7 @@ impl Utterance {
         let (sender, stream, hop_samples) = loaded?;
         let limit_ms = app.limits.utterance_ms;
         let utterance = Self {
-            meter: UtteranceMeter::begin(app.metrics.clone(), stream.sample_rate_hz()),
+            meter: UtteranceMeter::begin(app.shared.metrics.clone(), stream.sample_rate_hz()),
             deadline: Instant::now() + Duration::from_millis(limit_ms),
             limit_ms,
             hop_samples,

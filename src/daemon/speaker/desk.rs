@@ -11,6 +11,7 @@ use super::utterance::{Say, Text, Utterance};
 use super::{Scope, SpeakerError, SpeakerStatus, Tally};
 use crate::audio::Control;
 use crate::daemon::limits::Limits;
+use crate::daemon::metrics::Metrics;
 use crate::daemon::queue::{ClientNumber, JobNumber, Place, Queue};
 use crate::engine::{Job, JobText, WordMark};
 
@@ -56,13 +57,14 @@ pub(super) struct State {
 pub(super) struct Desk {
     state: Mutex<State>,
     wake: Condvar,
+    pub metrics: Arc<Metrics>,
     started: Instant,
     /// When the thread last got on, in milliseconds after the start.
     beat_ms: AtomicU64,
 }
 
 impl Desk {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
         let state = State {
             current: None,
             limits,
@@ -78,6 +80,7 @@ impl Desk {
         Self {
             state: Mutex::new(state),
             wake: Condvar::new(),
+            metrics,
             started: Instant::now(),
             beat_ms: AtomicU64::new(0),
         }
@@ -119,6 +122,15 @@ impl Desk {
         mailbox: &Arc<Mailbox>,
         say: Say,
     ) -> Result<JobNumber, SpeakerError> {
+        self.take(client, mailbox, say).inspect_err(|_| self.metrics.refused())
+    }
+
+    fn take(
+        &self,
+        client: ClientNumber,
+        mailbox: &Arc<Mailbox>,
+        say: Say,
+    ) -> Result<JobNumber, SpeakerError> {
         let Say { text, is_whole, voice, mut speech, priority, is_urgent, ends_with_client } = say;
         speech.validate()?;
         let mut state = self.lock();
@@ -134,6 +146,7 @@ impl Desk {
         }
         speech.volume_db = speech.volume_db.min(limits.most_volume_db);
         let text_bytes = text.len();
+        let text_chars = text.chars().count() as u64;
         let text = Text::new(text, is_whole, limits.text_bytes)?;
         let job = state.jobs + 1;
         let verdict = Verdict::promise(job, mailbox)?;
@@ -143,6 +156,8 @@ impl Desk {
         let place = Place { job, client, priority, is_urgent };
         let utterance = Utterance { voice, speech, ends_with_client, text, verdict };
         state.queue.push(place, utterance);
+        self.metrics.characters(text_chars);
+        self.metrics.queue_length(state.queue.len() as u64);
         if is_urgent
             && let Some(current) = &mut state.current
             && current.place.priority <= priority
@@ -159,6 +174,7 @@ impl Desk {
         let most_bytes = state.limits.text_bytes;
         state.text_of(client, job)?.append(text, most_bytes)?;
         state.tally.text_bytes += text.len() as u64;
+        self.metrics.characters(text.chars().count() as u64);
         drop(state);
         self.wake();
         Ok(())
@@ -177,7 +193,7 @@ impl Desk {
             Scope::Client(client) => place.client == client,
             Scope::All => true,
         };
-        let count = state.cancel_where(reason, |place, _| is_meant(place));
+        let count = self.cancel_where(&mut state, reason, |place, _| is_meant(place));
         if scope == Scope::All {
             state.set_paused(false);
         }
@@ -189,8 +205,22 @@ impl Desk {
     pub fn stop_own(&self, client: ClientNumber, job: Option<JobNumber>) -> usize {
         let is_meant =
             |place: &Place, _: &Utterance| place.client == client && job.is_none_or(|job| job == place.job);
-        let count = self.lock().cancel_where(&CancelReason::Stopped, is_meant);
+        let count = self.cancel_where(&mut self.lock(), &CancelReason::Stopped, is_meant);
         self.wake();
+        count
+    }
+
+    fn cancel_where(
+        &self,
+        state: &mut State,
+        reason: &CancelReason,
+        is_meant: impl Fn(&Place, &Utterance) -> bool,
+    ) -> usize {
+        let waiting = state.queue.len();
+        let count = state.cancel_where(reason, is_meant);
+        // What was spoken is counted when its end is reported.
+        (state.queue.len()..waiting).for_each(|_| self.metrics.cancelled());
+        self.metrics.queue_length(state.queue.len() as u64);
         count
     }
 
@@ -214,7 +244,7 @@ impl Desk {
         let is_meant = |place: &Place, utterance: &Utterance| {
             place.client == client && (utterance.ends_with_client || !utterance.text.is_whole())
         };
-        state.cancel_where(&CancelReason::ClientGone, is_meant);
+        self.cancel_where(&mut state, &CancelReason::ClientGone, is_meant);
         state.queue.forget(client);
         drop(state);
         self.wake();
@@ -246,7 +276,7 @@ impl Desk {
     pub fn close(&self) {
         let mut state = self.lock();
         state.is_closing = true;
-        state.cancel_where(&CancelReason::ShuttingDown, |_, _| true);
+        self.cancel_where(&mut state, &CancelReason::ShuttingDown, |_, _| true);
         state.set_paused(false);
         drop(state);
         self.wake();
@@ -267,6 +297,7 @@ impl Desk {
                 let turn = Turn { place, voice: utterance.voice.clone(), speech: utterance.speech.clone() };
                 let current = Current { place, utterance, job: None, input: None, cancelled: None };
                 state.current = Some(current);
+                self.metrics.queue_length(state.queue.len() as u64);
                 return Some(turn);
             }
             state = self.wait(state, IDLE_WAIT);

@@ -16,7 +16,10 @@ use crate::text::UnspokenKind;
 #[derive(Debug, Clone, PartialEq)]
 pub enum SpeakerEvent {
     /// Its turn has come.
-    Begin,
+    Begin {
+        /// Of the samples that words are told in.
+        sample_rate_hz: u32,
+    },
     /// A word begins to be heard. Samples are counted from the utterance's first.
     Word(WordMark),
     /// A part of the text is left out.
@@ -197,13 +200,16 @@ mod tests {
         let first = Verdict::promise(1, &mailbox).unwrap();
         let second = Verdict::promise(2, &mailbox).unwrap();
         for _ in 0..5 {
-            first.tell(SpeakerEvent::Begin);
+            first.tell(SpeakerEvent::Begin { sample_rate_hz: 22_050 });
         }
         assert!(matches!(Verdict::promise(3, &mailbox), Err(SpeakerError::EventsUnread)));
         first.end(Spoken::default());
         drop(second);
         let mut next = || events.try_recv().unwrap();
-        assert_eq!(next(), Told { job: 1, lost_events: 0, event: SpeakerEvent::Begin });
+        assert_eq!(
+            next(),
+            Told { job: 1, lost_events: 0, event: SpeakerEvent::Begin { sample_rate_hz: 22_050 } }
+        );
         assert_eq!(next(), Told { job: 1, lost_events: 4, event: SpeakerEvent::End(Spoken::default()) });
         let reason = CancelReason::ShuttingDown;
         let last =

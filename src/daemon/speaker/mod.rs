@@ -25,13 +25,15 @@ use serde::Serialize;
 use tokio::sync::mpsc::Receiver;
 
 use super::limits::Limits;
+use super::metrics::Metrics;
 use super::queue::{ClientNumber, JobNumber};
 use super::voices::Voices;
-use crate::audio::SinkConfig;
+use crate::audio::{AudioError, Sink, SinkConfig};
 use crate::engine::SpeakConfigError;
 use crate::{Error, Result};
 use desk::Desk;
 use event::Mailbox;
+use outlet::Outlet;
 
 pub use event::{CancelReason, SpeakerEvent, Spoken, Told};
 pub use utterance::Say;
@@ -58,6 +60,9 @@ impl Default for LoudspeakerConfig {
         Self { sink_name: sink_name.into(), sink: SinkConfig::default(), volume_db: 0.0, lead_in_ms: 0 }
     }
 }
+
+/// Opens the loudspeaker; called again for a voice of another sample rate.
+pub type OpenLoudspeaker = Box<dyn Fn(&SinkConfig) -> std::result::Result<Box<dyn Sink>, AudioError> + Send>;
 
 /// A request to the loudspeaker was refused. Nothing of it is done.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -183,12 +188,32 @@ impl Speaker {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(voices: Arc<Voices>, config: LoudspeakerConfig, limits: Limits) -> Result<Self> {
-        let desk = Arc::new(Desk::new(limits));
+    pub fn start(
+        voices: Arc<Voices>,
+        config: LoudspeakerConfig,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self> {
+        let name = config.sink_name.clone();
+        let open: OpenLoudspeaker = Box::new(move |config| crate::audio::open(&name, config));
+        Self::start_with(open, voices, config, (limits, metrics))
+    }
+
+    /// The same, on a sink of the caller's: [`LoudspeakerConfig::sink_name`] is not looked at.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start_with(
+        open: OpenLoudspeaker,
+        voices: Arc<Voices>,
+        config: LoudspeakerConfig,
+        (limits, metrics): (Limits, Arc<Metrics>),
+    ) -> Result<Self> {
+        let desk = Arc::new(Desk::new(limits, metrics));
         let thread = {
             let desk = desk.clone();
             let name = std::thread::Builder::new().name("fastglow-speaker".into());
-            name.spawn(move || thread::run(&desk, &voices, config))
+            name.spawn(move || thread::run(&desk, &voices, Outlet::new(open, config)))
                 .map_err(|source| Error::Thread { source })?
         };
         Ok(Self { owner: Arc::new(Owner { desk, thread: Some(thread).into() }) })

@@ -3,14 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::LoudspeakerConfig;
-use crate::audio::{AudioError, Control, Played, Sink, SinkConfig, open};
+use super::{LoudspeakerConfig, OpenLoudspeaker};
+use crate::audio::{AudioError, Control, Played, Sink, SinkConfig};
 use crate::engine::OpenSink;
 
-type Shared = Arc<Mutex<Box<dyn Sink>>>;
+/// The sink, until it is closed: whoever still holds it then finds it gone.
+type Shared = Arc<Mutex<Option<Box<dyn Sink>>>>;
 
 /// Opens the sink when it is first needed, and again for a voice of another sample rate.
 pub(super) struct Outlet {
+    open_sink: OpenLoudspeaker,
     config: LoudspeakerConfig,
     open: Option<Open>,
 }
@@ -23,13 +25,23 @@ struct Open {
     last_heard: Option<Instant>,
 }
 
-fn lock(sink: &Shared) -> MutexGuard<'_, Box<dyn Sink>> {
+fn lock(sink: &Shared) -> MutexGuard<'_, Option<Box<dyn Sink>>> {
     sink.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn with<T>(
+    sink: &Shared,
+    work: impl FnOnce(&mut dyn Sink) -> Result<T, AudioError>,
+) -> Result<T, AudioError> {
+    match lock(sink).as_deref_mut() {
+        Some(sink) => work(sink),
+        None => Err(AudioError::Lost { reason: "the loudspeaker was closed".into() }),
+    }
+}
+
 impl Outlet {
-    pub fn new(config: LoudspeakerConfig) -> Self {
-        Self { config, open: None }
+    pub fn new(open_sink: OpenLoudspeaker, config: LoudspeakerConfig) -> Self {
+        Self { open_sink, config, open: None }
     }
 
     /// Makes it ready for samples of this rate.
@@ -42,10 +54,10 @@ impl Outlet {
         }
         self.close();
         let config = SinkConfig { sample_rate_hz, ..self.config.sink.clone() };
-        let sink = open(&self.config.sink_name, &config)?;
+        let sink = (self.open_sink)(&config)?;
         let control = sink.control();
         control.set_volume_db(self.config.volume_db);
-        let sink = Arc::new(Mutex::new(sink));
+        let sink = Arc::new(Mutex::new(Some(sink)));
         self.open = Some(Open { sink, control: control.clone(), sample_rate_hz, last_heard: None });
         Ok(control)
     }
@@ -56,8 +68,9 @@ impl Outlet {
 
     /// What an engine writes to.
     pub fn lend(&self) -> Option<OpenSink> {
-        let sink = self.open.as_ref()?.sink.clone();
-        Some(Box::new(move || Ok(Box::new(Lent(sink)) as Box<dyn Sink>)))
+        let Open { sink, control, .. } = self.open.as_ref()?;
+        let lent = Lent { sink: sink.clone(), control: control.clone() };
+        Some(Box::new(move || Ok(Box::new(lent) as Box<dyn Sink>)))
     }
 
     /// Silence before speech, for loudspeakers that swallow its beginning while they wake up.
@@ -70,10 +83,11 @@ impl Outlet {
         let is_asleep = open.last_heard.is_none_or(|last| last.elapsed() >= asleep_after);
         if is_asleep && self.config.lead_in_ms > 0 {
             let count = u64::from(self.config.lead_in_ms) * u64::from(open.sample_rate_hz) / 1000;
-            let mut sink = lock(&open.sink);
-            sink.write(&vec![0.0; count as usize])?;
-            // What follows is still being made.
-            sink.rest()?;
+            with(&open.sink, |sink| {
+                sink.write(&vec![0.0; count as usize])?;
+                // What follows is still being made.
+                sink.rest()
+            })?;
         }
         Ok(())
     }
@@ -89,35 +103,35 @@ impl Outlet {
     pub fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
         open.control.resume();
-        // An engine that died may still hold it; then it closes with that.
-        if let Ok(sink) = Arc::try_unwrap(open.sink).map(Mutex::into_inner) {
-            let sink = sink.unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = sink.finish() {
-                tracing::warn!(%error, "the loudspeaker did not close well");
-            }
+        let Some(sink) = lock(&open.sink).take() else { return };
+        if let Err(error) = sink.finish() {
+            tracing::warn!(%error, "the loudspeaker did not close well");
         }
     }
 }
 
 /// The loudspeaker, in the hands of one engine.
-struct Lent(Shared);
+struct Lent {
+    sink: Shared,
+    control: Control,
+}
 
 impl Sink for Lent {
     fn write(&mut self, samples: &[f32]) -> Result<(), AudioError> {
-        lock(&self.0).write(samples)
+        with(&self.sink, |sink| sink.write(samples))
     }
 
     fn rest(&mut self) -> Result<(), AudioError> {
-        lock(&self.0).rest()
+        with(&self.sink, |sink| sink.rest())
     }
 
     /// The engine ends, the loudspeaker stays.
     fn finish(self: Box<Self>) -> Result<Played, AudioError> {
-        lock(&self.0).rest()?;
+        with(&self.sink, |sink| sink.rest())?;
         Ok(Played::default())
     }
 
     fn control(&self) -> Control {
-        lock(&self.0).control()
+        self.control.clone()
     }
 }

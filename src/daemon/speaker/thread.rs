@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::LoudspeakerConfig;
 use super::desk::{Desk, Outcome, Turn};
 use super::event::{CancelReason, Mailbox, SpeakerEvent, Spoken};
 use super::outlet::Outlet;
 use crate::Result;
 use crate::audio::{Control, Progress};
+use crate::daemon::metrics::UtteranceMeter;
 use crate::daemon::queue::JobNumber;
 use crate::daemon::voices::Voices;
 use crate::engine::{
@@ -21,8 +21,8 @@ use crate::engine::{
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Works until the desk closes.
-pub(super) fn run(desk: &Arc<Desk>, voices: &Voices, config: LoudspeakerConfig) {
-    let mut mouth = Mouth { desk, voices, outlet: Outlet::new(config), engine: None };
+pub(super) fn run(desk: &Arc<Desk>, voices: &Voices, outlet: Outlet) {
+    let mut mouth = Mouth { desk, voices, outlet, engine: None };
     while let Some(turn) = desk.next() {
         let job = turn.place.job;
         let _span = tracing::debug_span!("utterance", job).entered();
@@ -69,7 +69,10 @@ impl Mouth<'_> {
             }
             current.job = Some(job);
         }
+        let mut meter = UtteranceMeter::begin(self.desk.metrics.clone(), voice.sample_rate_hz());
         let report = self.follow(&ear, &control);
+        meter.samples(ear.heard().samples);
+        meter.end(&report);
         self.outlet.note_heard();
         report.map(outcome)
     }
@@ -133,6 +136,8 @@ struct Heard {
     /// Words that were made but not heard yet. As many as the engine is ahead.
     words: VecDeque<WordMark>,
     events: u64,
+    /// Made so far.
+    samples: usize,
 }
 
 impl Ear {
@@ -161,16 +166,18 @@ fn listen(
     job: JobNumber,
     control: Control,
 ) -> JobListener {
+    let sample_rate_hz = control.progress().sample_rate_hz;
     Box::new(move |_, event| {
         let mut heard = ear.heard();
         heard.events += 1;
         match event {
-            Event::Begin => mailbox.tell(job, SpeakerEvent::Begin),
+            Event::Begin => mailbox.tell(job, SpeakerEvent::Begin { sample_rate_hz }),
             Event::Word(mark) => heard.words.push_back(mark),
             Event::Unspoken(part) => {
                 mailbox.tell(job, SpeakerEvent::Unspoken { kind: part.kind, source: part.source });
             }
-            Event::Samples(_) => {
+            Event::Samples(samples) => {
+                heard.samples += samples.len();
                 heard.start_samples.get_or_insert_with(|| control.progress().written_samples);
             }
             Event::Underrun { count } => mailbox.tell(job, SpeakerEvent::Underrun { count }),

@@ -9,8 +9,9 @@ use super::output::Output;
 use super::settings::{SettingError, Settings};
 use super::speaker::{Message, Speaker};
 use super::spelling;
-use crate::daemon::Voices;
 use crate::daemon::ssml::MarkedText;
+use crate::daemon::voices::is_same_language;
+use crate::daemon::{VoiceCard, Voices};
 use crate::engine::Synthesizer;
 use crate::{Error, Result};
 
@@ -274,22 +275,18 @@ impl<R: BufRead> Module<R> {
     /// clients ask for their user's language whether or not anything speaks it.
     fn synthesizer(&self) -> Result<Synthesizer> {
         let Some(voices) = &self.voices else { return Err(Error::Job(crate::engine::JobError::Ended)) };
-        let listed = list(voices);
-        let by_name =
-            self.settings.voice.as_ref().and_then(|name| listed.iter().find(|voice| voice.0 == *name));
-        let by_language = || {
-            let language = self.settings.language.as_ref()?;
-            listed.iter().find(|voice| is_same_language(&voice.1, language))
-        };
-        voices.get(by_name.or_else(by_language).map(|(name, _)| name.as_str()))
+        let is_known = |name: &&str| voices.cards().iter().any(|card| card.name == **name);
+        let by_name = self.settings.voice.as_deref().filter(is_known).map(str::to_owned);
+        let by_language = || voices.speaking(self.settings.language.as_deref()?);
+        voices.get(by_name.or_else(by_language).as_deref())
     }
 
     fn list_voices(&mut self, language: Option<&str>) -> io::Result<()> {
         let Some(voices) = &self.voices else { return self.output.say("304 CANT LIST VOICES") };
         let mut reply = String::new();
-        for (name, spoken) in list(voices) {
-            if language.is_none_or(|language| is_same_language(&spoken, language)) {
-                reply.push_str(&format!("200-{}\t{}\tnone\n", one_line(&name), one_line(&spoken)));
+        for (VoiceCard { name, .. }, meta) in voices.described() {
+            if language.is_none_or(|language| is_same_language(&meta.language, language)) {
+                reply.push_str(&format!("200-{}\t{}\tnone\n", one_line(&name), one_line(&meta.language)));
             }
         }
         self.output.say(&format!("{reply}200 OK VOICE LIST SENT"))
@@ -307,25 +304,6 @@ impl<R: BufRead> Module<R> {
             }
         }
     }
-}
-
-/// Names and languages of the voices, the default one first.
-fn list(voices: &Voices) -> Vec<(String, String)> {
-    let mut cards = voices.cards();
-    cards.sort_by_key(|card| !card.is_default);
-    let listed = cards.into_iter().filter_map(|card| {
-        let meta = voices.meta(&card.name);
-        let meta =
-            meta.inspect_err(|error| tracing::warn!(voice = card.name, %error, "voice left out")).ok()?;
-        Some((card.name, meta.language))
-    });
-    listed.collect()
-}
-
-/// Of `en-US` and `en_gb`, the part before the region counts.
-fn is_same_language(one: &str, other: &str) -> bool {
-    let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    primary(one) == primary(other)
 }
 
 fn one_line(text: &str) -> String {

@@ -3,31 +3,25 @@
 use serde_json::{Value, json};
 
 use super::frame::Frame;
-use crate::daemon::Voices;
+use crate::daemon::{VoiceCard, Voices};
+use crate::voice::Meta;
 
 const PROJECT: &str = "fastglow";
 
 /// All voices, the default one first: clients take the first that fits. Reads voices' files at the first time.
 pub fn info(voices: &Voices) -> Frame {
     let attribution = |name: &str| json!({ "name": name, "url": "" });
-    let mut cards = voices.cards();
-    cards.sort_by_key(|card| !card.is_default);
-    let voice = |name: &str| -> Option<Value> {
-        // A damaged voice speaks nothing.
-        let meta = voices
-            .meta(name)
-            .inspect_err(|error| tracing::warn!(voice = name, %error, "voice left out"))
-            .ok()?;
-        Some(json!({
-            "name": name,
+    let voice = |(card, meta): (VoiceCard, Meta)| {
+        json!({
+            "name": card.name,
             "languages": [meta.language],
             "attribution": attribution(&meta.provenance),
             "installed": true,
             "description": meta.name,
             "version": null,
-        }))
+        })
     };
-    let voices: Vec<Value> = cards.iter().filter_map(|card| voice(&card.name)).collect();
+    let voices: Vec<Value> = voices.described().into_iter().map(voice).collect();
     let program = json!({
         "name": PROJECT,
         "attribution": attribution(PROJECT),

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 pub use frame::{Decoder, Frame, FrameError, VERSION};
 
-use super::Voices;
+use super::Shared;
 
 /// The port that clients look for.
 pub const DEFAULT_PORT: u16 = 10_200;
@@ -91,7 +91,7 @@ impl Listener {
 /// Serves clients until `shutdown`; then all connections are closed and all speech is cancelled.
 pub async fn run(
     listener: Listener,
-    voices: Arc<Voices>,
+    shared: Arc<Shared>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
@@ -108,7 +108,7 @@ pub async fn run(
             Ok(stream) if sessions.len() >= limits.connections => refuse(stream).await,
             Ok(stream) => {
                 has_failed = false;
-                sessions.spawn(session::serve(stream, voices.clone(), limits));
+                sessions.spawn(session::serve(stream, shared.clone(), limits));
             }
             Err(error) => {
                 if !std::mem::replace(&mut has_failed, true) {

@@ -15,8 +15,8 @@ use super::event::{AudioTrack, Manner, Request, SpeechRequest, VoiceChoice, erro
 use super::frame::{Decoder, Frame, FrameError};
 use super::info::info;
 use crate::daemon::ssml::MarkedText;
-use crate::daemon::{SpeechStream, StreamEvent, TextSender, Voices};
-use crate::engine::{Pacing, SpeakConfig, Synthesizer};
+use crate::daemon::{Shared, SpeechStream, StreamEvent, TextSender, UtteranceMeter, Voices};
+use crate::engine::{Pacing, Synthesizer};
 
 /// Requests that may wait while something is spoken; then the client has to wait.
 const QUEUED_REQUESTS: usize = 16;
@@ -42,7 +42,8 @@ enum Ending {
     TextTooLong(usize),
     #[error("{0}: not inside a stream of text")]
     OutOfPlace(&'static str),
-    #[error("the speech failed: {0}")]
+    /// What exactly, a client need not know: it may name files.
+    #[error("the speech failed")]
     Speech(#[from] crate::Error),
 }
 
@@ -62,9 +63,9 @@ impl Ending {
 }
 
 /// Talks with a client until it is gone or has done something wrong.
-pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, voices: Arc<Voices>, limits: Limits) {
+pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, shared: Arc<Shared>, limits: Limits) {
     let (reader, writer) = tokio::io::split(stream);
-    let session = Session { wire: Wire::new(writer, limits), voices, limits };
+    let session = Session { wire: Wire::new(writer, limits), shared, limits };
     let (requests, asked) = channel(QUEUED_REQUESTS);
     // Whichever ends takes the other one with it.
     let ending = tokio::select! {
@@ -72,7 +73,10 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, voices: Arc<Voice
         ending = session.speak(asked) => ending,
     };
     let Err(ending) = ending else { return };
-    tracing::debug!(reason = %ending, "wyoming: connection closed");
+    match &ending {
+        Ending::Speech(error) => tracing::warn!(%error, "wyoming: the speech failed"),
+        _ => tracing::debug!(reason = %ending, "wyoming: connection closed"),
+    }
     if let Some(code) = ending.code() {
         let _ = session.wire.send(&error(code, &ending)).await;
     }
@@ -117,7 +121,7 @@ impl<S: AsyncWrite> Wire<S> {
 
 struct Session<S> {
     wire: Wire<S>,
-    voices: Arc<Voices>,
+    shared: Arc<Shared>,
     limits: Limits,
 }
 
@@ -157,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Session<S> {
         match Request::from_frame(frame) {
             Ok(Request::Speech(speech)) => requests.send(speech).await.map_err(|_| Ending::Gone(None)),
             Ok(Request::Describe) => {
-                let voices = self.voices.clone();
+                let voices = self.shared.voices.clone();
                 self.wire.send(&blocking(move || Ok(info(&voices))).await?).await
             }
             Ok(Request::Ping { text }) => {
@@ -185,6 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Session<S> {
     async fn speak_whole(&self, text: String, manner: Manner) -> Result<(), Ending> {
         self.check_length(text.len())?;
         let text = if manner.is_ssml { MarkedText::parse(&text).text } else { text };
+        self.shared.metrics.characters(text.chars().count() as u64);
         let (sender, stream) = self.begin(manner.voice, Pacing::Unhurried).await?;
         let feed = async move {
             // If nobody takes it, the stream tells why.
@@ -216,6 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Session<S> {
             match requests.recv().await {
                 Some(SpeechRequest::Chunk(text)) => {
                     bytes += text.len();
+                    self.shared.metrics.characters(text.chars().count() as u64);
                     self.check_length(bytes)?;
                     if is_ssml {
                         // A tag may be cut in two.
@@ -243,10 +249,11 @@ impl<S: AsyncRead + AsyncWrite + Send> Session<S> {
     }
 
     async fn begin(&self, choice: VoiceChoice, pacing: Pacing) -> Result<(TextSender, SpeechStream), Ending> {
-        let voices = self.voices.clone();
+        let voices = self.shared.voices.clone();
+        let speech = self.shared.settings().speech.clone();
         blocking(move || {
             let synthesizer = choose(&voices, choice)?;
-            Ok(SpeechStream::start(&synthesizer, SpeakConfig::default(), pacing)?)
+            Ok(SpeechStream::start(&synthesizer, speech, pacing)?)
         })
         .await
     }
@@ -259,11 +266,18 @@ impl<S: AsyncRead + AsyncWrite + Send> Session<S> {
     ) -> Result<(), Ending> {
         let send = async {
             let mut track = AudioTrack::new(stream.sample_rate_hz());
+            let mut meter = UtteranceMeter::begin(self.shared.metrics.clone(), stream.sample_rate_hz());
             self.wire.send(&track.start()).await?;
             while let Some(event) = stream.next().await {
                 match event {
-                    StreamEvent::Samples(samples) => self.wire.send(&track.chunk(&samples)).await?,
-                    StreamEvent::End(report) => drop(report?),
+                    StreamEvent::Samples(samples) => {
+                        meter.samples(samples.len());
+                        self.wire.send(&track.chunk(&samples)).await?;
+                    }
+                    StreamEvent::End(report) => {
+                        meter.end(&report);
+                        drop(report?);
+                    }
                     StreamEvent::Unspoken { .. } | StreamEvent::Word(_) | StreamEvent::Phone(_) => {}
                 }
             }
@@ -274,29 +288,18 @@ impl<S: AsyncRead + AsyncWrite + Send> Session<S> {
 }
 
 fn choose(voices: &Voices, choice: VoiceChoice) -> Result<Synthesizer, Ending> {
-    let find = |wanted: &dyn Fn(&str) -> bool| {
-        let mut cards = voices.cards();
-        cards.sort_by_key(|card| !card.is_default);
-        cards.into_iter().map(|card| card.name).find(|name| wanted(name))
-    };
     let name = match choice {
         VoiceChoice::Default => None,
         VoiceChoice::Name(name) => {
-            Some(find(&|known| known == name).ok_or_else(|| Ending::VoiceName(shortened(&name)))?)
+            let is_known = voices.cards().iter().any(|card| card.name == name);
+            Some(if is_known { name } else { return Err(Ending::VoiceName(shortened(&name))) })
         }
         VoiceChoice::Language(language) => {
-            let speaks = |name: &str| {
-                voices.meta(name).is_ok_and(|meta| primary(&meta.language) == primary(&language))
-            };
-            Some(find(&speaks).ok_or_else(|| Ending::Language(shortened(&language)))?)
+            let unknown = || Ending::Language(shortened(&language));
+            Some(voices.speaking(&language).ok_or_else(unknown)?)
         }
     };
     Ok(voices.get(name.as_deref())?)
-}
-
-/// The language of a tag such as `en-US` or `en_GB`, without its region.
-fn primary(tag: &str) -> String {
-    tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase()
 }
 
 /// What a client called something, fit for a message.
