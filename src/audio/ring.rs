@@ -52,7 +52,7 @@ pub struct Reader {
     shared: Arc<Shared>,
     read_samples: u64,
     prefill_samples: usize,
-    tap: Option<Tap>,
+    tap: Option<Box<Tap>>,
 }
 
 /// Pause and volume, for any thread.
@@ -186,13 +186,13 @@ impl Reader {
 
     /// Lets `tap` hear what is played.
     pub(super) fn with_tap(mut self, tap: Option<Tap>) -> Self {
-        self.tap = tap;
+        self.tap = tap.map(Box::new);
         self
     }
 
     /// What hears what is played.
     pub(super) fn tap(&mut self) -> Option<&mut Tap> {
-        self.tap.as_mut()
+        self.tap.as_deref_mut()
     }
 
     /// Fills the front of `out` with what there is and returns how many samples that was; they count as played. Never

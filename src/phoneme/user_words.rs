@@ -1,10 +1,10 @@
 //! Pronunciations of the user's own, which go before the lexicon: names of people, places and products.
 //!
-//! A text of lines `word<TAB>PHONES`, the phones in ARPAbet with stress, `#` before comments:
+//! A text of lines `word<TAB>PHONES` (the tab is shown as →), the phones in ARPAbet with stress, `#` before comments:
 //!
 //! ```text
 //! # our products
-//! fastglow	F AE1 S T G L OW2
+//! fastglow→F AE1 S T G L OW2
 //! ```
 
 use std::collections::BTreeMap;
