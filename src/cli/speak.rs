@@ -11,10 +11,11 @@ use fastglow::engine::{Engine, EngineConfig, Event, OpenSink, Pacing, Report, Sp
 use fastglow::text::{TextError, UnspokenKind, normalise};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 
+use super::environment;
 use super::failure::{Failure, warn};
 use super::input::TextInput;
+use super::interrupt::Interrupt;
 use super::picture::Picture;
-use super::{environment, interrupt};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -97,6 +98,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => TextInput::read(io::stdin()),
     };
     let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
+    let interrupt = Interrupt::listen()?;
     let engine =
         Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;
     let watcher = Arc::new(Mutex::new(Watcher::new(arguments, &synthesizer)));
@@ -110,7 +112,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         })
     };
     let mut job = engine.begin(speak_config(arguments), pacing, listener)?;
-    interrupt::on_interrupt(engine.stopper())?;
+    interrupt.stops(engine.stopper());
     let input = job.take_text().map(|text| input.feed(text));
     let report = job.wait()?;
     if report.is_cancelled {

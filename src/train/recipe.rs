@@ -92,7 +92,7 @@ pub fn stages(scale: f64) -> Vec<Stage> {
         },
         vocoder("vocoder-prior", None, 0, (1, 0.0), run(1000.0, 2e-3)),
         vocoder("vocoder-flows", Some("vocoder-prior"), flows, (2, 0.0), run(2400.0, 1e-3)),
-        vocoder("vocoder-distance", Some("vocoder-flows"), flows, (3, 1.0), run(2400.0, 5e-4)),
+        vocoder("vocoder-distance", Some("vocoder-flows"), flows, (3, 1.0), run(4000.0, 5e-4)),
     ]
 }
 

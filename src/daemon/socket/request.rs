@@ -168,7 +168,7 @@ mod tests {
         fn random_keys_and_values_do_no_harm(
             verb in "say|now|append|finish|stop|pause|status",
             key in "text|job|all|rate|more|voice|priority|[a-z]{1,8}",
-            value in "-?[0-9]{1,30}(\\.[0-9]{1,9})?|\"[ -~&&[^\"\\\\]]{0,20}\"|null|true|\\[\\]|\\{\\}",
+            value in "-?(0|[1-9][0-9]{0,29})(\\.[0-9]{1,9})?|\"[ -~&&[^\"\\\\]]{0,20}\"|null|true|\\[\\]|\\{\\}",
         ) {
             let line = format!(r#"{{"do":"{verb}","{key}":{value},"id":1}}"#);
             let (id, _) = parse(line.as_bytes());
