@@ -96,7 +96,9 @@ impl Archive {
         let missing = || CheckpointError::Missing { what: format!("archive entry `{name}`") };
         let entry = self.entries.get(name).ok_or_else(missing)?;
         if entry.deflated {
-            return Err(CheckpointError::Archive { problem: "an entry is compressed, which PyTorch's never are" });
+            return Err(CheckpointError::Archive {
+                problem: "an entry is compressed, which PyTorch's never are",
+            });
         }
         let outside = CheckpointError::Archive { problem: "an entry lies outside of the file" };
         if entry.header_at.checked_add(30).is_none_or(|end| end > size) {
@@ -105,7 +107,9 @@ impl Archive {
         let at = entry.header_at as usize;
         let header = file.read(at..at + 30)?;
         if !header.starts_with(LOCAL_MARK) {
-            return Err(CheckpointError::Archive { problem: "an entry does not begin where the directory says" });
+            return Err(CheckpointError::Archive {
+                problem: "an entry does not begin where the directory says",
+            });
         }
         let start = entry.header_at + 30 + number::<2>(&header, 26)? + number::<2>(&header, 28)?;
         match start.checked_add(entry.bytes) {

@@ -176,7 +176,10 @@ impl Checkpoint {
         let at = storage.start as usize;
         let bytes = self.file.read(at + start as usize..at + end as usize)?;
         let mut values = Vec::with_capacity(span.len());
-        tensor.element.decode(&bytes, &mut values).ok_or_else(|| wrong("its elements are no real numbers"))?;
+        tensor
+            .element
+            .decode(&bytes, &mut values)
+            .ok_or_else(|| wrong("its elements are no real numbers"))?;
         if !is_row_major(tensor) {
             values = gathered(tensor, &values, count);
         }
@@ -190,9 +193,11 @@ fn span(tensor: &StoredTensor) -> Option<Range<usize>> {
     if tensor.shape.contains(&0) {
         return Some(0..0);
     }
-    let reach = tensor.shape.iter().zip(&tensor.strides).try_fold(0usize, |reach, (&size, &stride)| {
-        reach.checked_add((size - 1).checked_mul(stride)?)
-    });
+    let reach = tensor
+        .shape
+        .iter()
+        .zip(&tensor.strides)
+        .try_fold(0usize, |reach, (&size, &stride)| reach.checked_add((size - 1).checked_mul(stride)?));
     let end = tensor.offset.checked_add(reach?)?.checked_add(1)?;
     // As bytes it must fit as well.
     end.checked_mul(16)?;

@@ -156,9 +156,10 @@ impl Reader<'_> {
 
     /// A layer's weight; gain and direction win over a stale product beside them.
     fn weight(&mut self, layer: &str) -> Result<Tensor, WaveGlowError> {
-        for (gain, direction) in
-            [("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1")]
-        {
+        for (gain, direction) in [
+            ("weight_g", "weight_v"),
+            ("parametrizations.weight.original0", "parametrizations.weight.original1"),
+        ] {
             if self.contains(&format!("{layer}.{direction}")) {
                 let direction = self.tensor(&format!("{layer}.{direction}"))?;
                 let gain = self.tensor(&format!("{layer}.{gain}"))?;
