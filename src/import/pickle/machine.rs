@@ -434,10 +434,9 @@ impl<R: Read> Machine<R> {
     fn build(&mut self) -> Step {
         let state = self.pop()?;
         let top = self.top()?;
-        match self.get_mut(top)? {
-            Node::Object(object) => object.state = Some(state),
-            // What is not a call here carries nothing that a state could change.
-            _ => {}
+        // What is not a call here carries nothing that a state could change.
+        if let Node::Object(object) = self.get_mut(top)? {
+            object.state = Some(state);
         }
         Ok(())
     }
