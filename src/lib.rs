@@ -61,6 +61,8 @@ pub mod vocoder;
 
 pub mod voice;
 
+pub mod import;
+
 pub mod audio;
 
 pub mod engine;

@@ -14,6 +14,7 @@ mod front_end;
 mod goldens;
 #[cfg(feature = "daemon")]
 mod http;
+mod import;
 mod nn;
 mod signal;
 #[cfg(all(feature = "cli", feature = "daemon"))]

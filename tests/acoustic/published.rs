@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use fastglow::acoustic::{
     Controls, Dropout, Error, FastSpeech, PublishedControls, PublishedOutput, Tokens, from_published,
 };
+use fastglow::import::Checkpoint;
 use fastglow::nn::Params;
 use fastglow::phoneme::PhonemeSeq;
 
@@ -39,8 +40,10 @@ fn published_weights_give_the_published_output() {
     else {
         return;
     };
+    let checkpoint = Checkpoint::open(&weights).unwrap();
+    let names = checkpoint.tensors().keys().filter_map(|name| Some((name.strip_prefix("model.")?, name)));
     let tensors: HashMap<_, _> =
-        candle_core::pickle::read_all_with_key(weights, Some("model")).unwrap().into_iter().collect();
+        names.map(|(short, name)| (short.to_owned(), checkpoint.read(name).unwrap())).collect();
     assert!(!tensors.is_empty());
     meets(&model(&tensors), &candle_core::safetensors::load(outputs, &Device::Cpu).unwrap());
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use fastglow::import::{Checkpoint, waveglow};
 use fastglow::nn::Params;
 use fastglow::vocoder::*;
 
@@ -14,8 +15,7 @@ use crate::goldens::{self, published_parts};
 fn model(published: HashMap<String, Tensor>, config: &Config) -> Arc<WaveGlow> {
     let mut tensors = HashMap::new();
     for (name, tensor) in published {
-        let name =
-            name.trim_start_matches("module.").replace("WN.", "wn.").replace(".conv.weight", ".weight");
+        let name = name.replace("WN.", "wn.").replace(".conv.weight", ".weight");
         let tensor = if name.starts_with("convinv") { tensor.squeeze(2).unwrap() } else { tensor };
         tensors.insert(name, tensor.contiguous().unwrap());
     }
@@ -25,17 +25,22 @@ fn model(published: HashMap<String, Tensor>, config: &Config) -> Arc<WaveGlow> {
     Arc::new(model)
 }
 
-/// The golden set's model and outputs.
-fn golden() -> Option<(Arc<WaveGlow>, Arrays)> {
-    let weights = goldens::file("waveglow_ngc_statedict.pt")?;
+/// One of the golden set's checkpoints, imported, and the outputs that all of them have.
+fn golden(file: &str) -> Option<(Arc<WaveGlow>, Arrays)> {
+    let checkpoint = Checkpoint::open(&goldens::file(file)?).unwrap();
     let outputs = goldens::file("waveglow_io.safetensors")?;
-    let tensors = candle_core::pickle::read_all_with_key(weights, Some("state_dict")).unwrap();
+    let imported = waveglow(&checkpoint).unwrap();
     let published = Config::published();
     let wavenet = WavenetConfig { channels: 16, ..published.wavenet };
-    let config = Config { mel_bands: 16, wavenet, ..published };
-    let arrays = Arrays(candle_core::safetensors::load(outputs, &Device::Cpu).unwrap());
-    Some((model(tensors.into_iter().collect(), &config), arrays))
+    assert_eq!(imported.config, Config { mel_bands: 16, wavenet, ..published });
+    let tensors = imported.tensors.into_iter().collect();
+    let mut model = WaveGlow::new(&imported.config, &Params::float(tensors, &Device::Cpu)).unwrap();
+    model.prepare_synthesis(Inversion::Lu).unwrap();
+    Some((Arc::new(model), Arrays(candle_core::safetensors::load(outputs, &Device::Cpu).unwrap())))
 }
+
+const GOLDEN_FILES: [&str; 3] =
+    ["waveglow_classic_legacy.pt", "waveglow_classic_zip.pt", "waveglow_ngc_statedict.pt"];
 
 /// The committed ones, made by `make_published_references.py`.
 fn small() -> (Arc<WaveGlow>, Arrays) {
@@ -85,8 +90,8 @@ fn assert_close(what: &str, got: &[f32], want: &[f32]) {
 }
 
 #[test]
-fn a_published_checkpoint_gives_the_published_samples() {
-    if let Some((model, arrays)) = golden() {
+fn published_checkpoints_give_the_published_samples() {
+    for (model, arrays) in GOLDEN_FILES.iter().filter_map(|file| golden(file)) {
         gives_the_samples(&model, &arrays);
     }
 }
@@ -98,8 +103,8 @@ fn small_weights_of_the_published_layout_give_pytorch_s_samples() {
 }
 
 #[test]
-fn a_published_checkpoint_gives_the_published_likelihood() {
-    if let Some((model, arrays)) = golden() {
+fn published_checkpoints_give_the_published_likelihood() {
+    for (model, arrays) in GOLDEN_FILES.iter().filter_map(|file| golden(file)) {
         gives_the_likelihood(&model, &arrays);
     }
 }

@@ -1,0 +1,168 @@
+//! PyTorch checkpoints, read without PyTorch.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::Tensor;
+use fastglow::import::*;
+
+use crate::goldens;
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The file's own model, without what leads to it and the optimizer.
+fn model(file: &Path, prefix: &str) -> HashMap<String, Tensor> {
+    let checkpoint = Checkpoint::open(file).unwrap();
+    let names = checkpoint.tensors().keys().filter_map(|name| Some((name.strip_prefix(prefix)?, name)));
+    names.map(|(short, name)| (short.to_owned(), checkpoint.read(name).unwrap())).collect()
+}
+
+#[test]
+fn the_three_layouts_of_one_model_hold_the_same_weights() {
+    let files = ["waveglow_classic_legacy.pt", "waveglow_classic_zip.pt", "waveglow_ngc_statedict.pt"];
+    let [Some(legacy), Some(zip), Some(ngc)] = files.map(goldens::file) else { return };
+    let (legacy, zip) = (model(&legacy, "model."), model(&zip, "model."));
+    let ngc = model(&ngc, "state_dict.module.");
+    // Twelve flows of 57 tensors, and the upsampler's two.
+    assert_eq!((legacy.len(), zip.len()), (686, 686));
+    for (name, tensor) in &legacy {
+        assert_eq!(tensor.dims(), zip[name].dims(), "{name}");
+        assert_eq!(values(tensor), values(&zip[name]), "{name}");
+        match name.split_once(".cond_layer.") {
+            None => assert_eq!(values(tensor), values(&ngc[name]), "{name}"),
+            Some((flow, part)) => {
+                let rows: Vec<f32> =
+                    (0..8).flat_map(|i| values(&ngc[&format!("{flow}.cond_layers.{i}.{part}")])).collect();
+                assert_eq!(values(tensor), rows, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stale_weights_of_a_module_are_told_apart() {
+    let Some(file) = goldens::file("waveglow_classic_legacy.pt") else { return };
+    let checkpoint = Checkpoint::open(&file).unwrap();
+    assert!(checkpoint.attributes().contains(&"model.WN.0.start.weight".to_owned()));
+    assert!(checkpoint.tensors().contains_key("model.WN.0.start.weight_v"));
+    assert!(!checkpoint.tensors().contains_key("model.WN.0.start.weight"));
+}
+
+#[test]
+fn values_are_those_that_candle_reads() {
+    let Some(file) = goldens::file("fastspeech2_ckpt.pth.tar") else { return };
+    let ours = model(&file, "model.");
+    let theirs = candle_core::pickle::read_all_with_key(&file, Some("model")).unwrap();
+    assert!(theirs.len() > 200);
+    for (name, tensor) in theirs {
+        let tensor = tensor.contiguous().unwrap().to_dtype(candle_core::DType::F32).unwrap();
+        assert_eq!(ours[&name].dims(), tensor.dims(), "{name}");
+        assert_eq!(values(&ours[&name]), values(&tensor), "{name}");
+    }
+}
+
+/// A file of the old kind with one tensor `w` of two by three, column-major: 0 1 2 3 4 5 in the storage.
+fn legacy_file() -> Vec<u8> {
+    let mut file = Vec::new();
+    file.extend(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.");
+    file.extend(b"\x80\x02M\xe9\x03.");
+    file.extend(b"\x80\x02}X\x0d\x00\x00\x00little_endian\x88s.");
+    file.extend(b"\x80\x02}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n");
+    file.extend(
+        b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x007X\x03\x00\x00\x00cpuK\x06NtQ",
+    );
+    file.extend(b"K\x00K\x02K\x03\x86K\x01K\x02\x86\x89}tRs.");
+    file.extend(b"\x80\x02]X\x01\x00\x00\x007a.");
+    file.extend(6u64.to_le_bytes());
+    file.extend((0..6).flat_map(|i| (i as f32).to_le_bytes()));
+    file
+}
+
+fn open(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.pt");
+    std::fs::write(&path, bytes).unwrap();
+    Checkpoint::open(&path)
+}
+
+#[test]
+fn column_major_tensors_are_turned() {
+    let tensor = open(&legacy_file()).unwrap().read("w").unwrap();
+    assert_eq!(tensor.to_vec2::<f32>().unwrap(), [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]);
+}
+
+#[test]
+fn a_file_that_ends_anywhere_too_early_is_refused() {
+    let file = legacy_file();
+    for length in 0..file.len() {
+        assert!(open(&file[..length]).is_err(), "{length} of {} bytes", file.len());
+    }
+}
+
+/// Any byte may be wrong: the answer is a tensor or an error, and it comes at once.
+#[test]
+fn a_file_with_a_wrong_byte_neither_panics_nor_allocates_what_it_claims() {
+    let file = legacy_file();
+    for at in 0..file.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut damaged = file.clone();
+            damaged[at] ^= flip;
+            if let Ok(checkpoint) = open(&damaged) {
+                for name in checkpoint.tensors().keys() {
+                    if let Ok(tensor) = checkpoint.read(name) {
+                        assert!(tensor.elem_count() <= 6, "byte {at}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_pickles_are_refused_in_bounded_time_and_memory() {
+    let nested: Vec<u8> = [b"\x80\x02".as_slice(), &vec![b']'; 2_000_000], b"."].concat();
+    assert!(matches!(Pickle::read(&nested[..]), Err(PickleError::Limit { .. })), "depth");
+    assert!(matches!(Pickle::read(&b"X\xff\xff\xff\x7fabc."[..]), Err(PickleError::Limit { .. })), "length");
+    assert!(
+        matches!(Pickle::read(&b"\x82\x01."[..]), Err(PickleError::Opcode { opcode: 0x82, .. })),
+        "extension"
+    );
+    assert!(matches!(Pickle::read(&b"t."[..]), Err(PickleError::Malformed { .. })), "no mark");
+    // A list that holds itself, and doubles at every step.
+    let cycle = Pickle::read(&b"]q\x00h\x00h\x00e."[..]);
+    assert!(matches!(cycle, Err(PickleError::Malformed { .. })));
+    let cycle = Pickle::read(&b"]q\x00(h\x00h\x00e."[..]).unwrap();
+    assert_eq!(*cycle.node(cycle.root()), Node::List(vec![0, 0]));
+}
+
+#[test]
+fn a_call_in_a_pickle_is_data() {
+    let pickle = Pickle::read(&b"cos\nsystem\n(S'rm -rf /'\ntR."[..]).unwrap();
+    let Node::Object(call) = pickle.node(pickle.root()) else { panic!("{:?}", pickle.node(pickle.root())) };
+    assert_eq!(pickle.global(call.callable), Some(("os", "system")));
+    assert_eq!(pickle.text(call.arguments[0]), Some("rm -rf /"));
+}
+
+proptest::proptest! {
+    /// Bytes that mean nothing: no panic, no endless loop.
+    #[test]
+    fn any_bytes_are_a_pickle_or_an_error(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
+        if let Ok(pickle) = Pickle::read(&bytes[..]) {
+            proptest::prop_assert!(pickle.nodes().len() <= bytes.len());
+        }
+    }
+
+    /// Opcodes in any order, which get further than any bytes do.
+    #[test]
+    fn any_opcodes_are_a_pickle_or_an_error(picks in proptest::collection::vec(0usize..24, 0..200)) {
+        const PIECES: [&[u8]; 24] = [
+            b"(", b"]", b"}", b")", b"a", b"e", b"s", b"u", b"t", b"l", b"d", b"0", b"1", b"2", b"N", b"K\x01", b"q\x00",
+            b"h\x00", b"ca\nb\n", b"R", b"b", b"Q", b"X\x01\x00\x00\x00k", b"\x85",
+        ];
+        let mut bytes: Vec<u8> = picks.iter().flat_map(|&i| PIECES[i]).copied().collect();
+        bytes.push(b'.');
+        drop(Pickle::read(&bytes[..]));
+    }
+}
