@@ -183,7 +183,7 @@ fn text_without_punctuation_is_cut_at_the_best_place() {
         assert!(chunk.text.words().count() <= config.max_words);
     }
     assert!(chunks[..chunks.len() - 1].iter().all(|chunk| chunk.ending == Boundary::Phrase));
-    let ahead: Vec<_> = chunks[0].lookahead.words().map(|word| word.text.as_str()).collect();
+    let ahead: Vec<_> = chunks[0].lookahead.words().collect();
     assert!(!ahead.is_empty() && words(&chunks[1..]).join(" ").starts_with(&ahead.join(" ")), "{ahead:?}");
 }
 
