@@ -413,7 +413,7 @@ fn every_accepted_utterance_ends_exactly_once() {
                         7 => json!({ "do": "finish", "job": job }),
                         8 => json!({ "do": "skip" }),
                         9 => json!({ "do": "pause" }),
-                        10 => json!({ "do": "stop", "all": random(&mut seed) % 2 == 0 }),
+                        10 => json!({ "do": "stop", "all": random(&mut seed).is_multiple_of(2) }),
                         _ => json!({ "do": "resume" }),
                     };
                     let answer = line.ask(request.clone());

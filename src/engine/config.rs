@@ -29,7 +29,7 @@ impl Default for SpeakConfig {
             pitch_semitones: 0.0,
             volume_db: 0.0,
             expressiveness: 0.0,
-            noise_scale: 0.9,
+            noise_scale: 1.0,
             first_window_frames: 8,
             longest_window_frames: 64,
         }
