@@ -89,7 +89,7 @@ fn main() {
         std::thread::sleep(Duration::from_secs(1));
         second += 1;
         stalled = stalled.max(speaker.stalled_for());
-        if second % 7 == 0 {
+        if second.is_multiple_of(7) {
             // Replaced by itself, with another time: loaded anew.
             let file = std::fs::File::options().write(true).open(&voice).expect("the voice");
             file.set_modified(SystemTime::now()).expect("a time");
@@ -97,7 +97,7 @@ fn main() {
             assert!(failed.is_empty(), "{failed:?}");
             reloads += new.len() as u64;
         }
-        if second % 11 == 0 {
+        if second.is_multiple_of(11) {
             card.unplug(CARD);
             if card.is_open() {
                 card.fail(cpal::ErrorKind::DeviceNotAvailable);
@@ -106,10 +106,10 @@ fn main() {
             plug(&card);
             unplugged += 1;
         }
-        if second % 5 == 0 {
+        if second.is_multiple_of(5) {
             rss.push((begun.elapsed().as_secs_f64(), rss_kb()));
         }
-        if second % 60 == 0 {
+        if second.is_multiple_of(60) {
             eprintln!("{second} s: {:?}, {} kB", speaker.status().tally, rss_kb());
         }
     }
