@@ -14,7 +14,7 @@ use super::cepstrum::{CEPSTRA, cepstra};
 /// Values of a frame that are compared: cepstra and their slopes.
 const WIDTH: usize = 2 * CEPSTRA;
 /// What holding or passing over a frame costs, in units of a frame's distance; between two sounds that is about 1.
-const BEND_COST: f32 = 0.05;
+const BEND_COST: f32 = 0.2;
 /// A pause that the text does not ask for lasts at least this long: the closure of a stop is shorter.
 const MIN_BREAK_FRAMES: usize = 7;
 /// Share of a recording's frames, the quietest, that show what its silence is like.
@@ -27,7 +27,7 @@ pub struct Alignment {
     pub timed: TimedPhones,
     /// The words that the phones refer to.
     pub words: Vec<String>,
-    /// Mean distance of the spoken frames: about 1 between unrelated sounds.
+    /// Mean cost of a spoken frame: its distance, about 1 between unrelated sounds, and the bends of the path.
     pub distance: f32,
 }
 
@@ -229,15 +229,19 @@ pub(super) fn align(script: &Script, model: &[f32], recording: &[f32]) -> Option
 fn finish(script: &Script, graph: &Graph<'_>, (path, recording): (&[usize], &[f32])) -> Option<Alignment> {
     let mut unit_frames = vec![0u32; graph.units.len()];
     let (mut unit, mut sum, mut spoken) = (0, 0.0, 0usize);
+    let mut previous = None;
     for (&state, frame) in path.iter().zip(recording.chunks_exact(WIDTH)) {
         while !graph.units[unit].states.contains(&state) {
             unit += 1;
         }
         unit_frames[unit] += 1;
         if let Some(sound) = graph.frames[state] {
-            sum += distance(frame, sound);
+            // The length of the text must tell, too: frames that were passed over or held.
+            let is_straight = previous.is_none_or(|previous| previous + 1 == state);
+            sum += distance(frame, sound) + if is_straight { 0.0 } else { BEND_COST };
             spoken += 1;
         }
+        previous = Some(state);
     }
     let phrase = &script.phrase;
     let mut builder = SequenceBuilder::default();

@@ -12,8 +12,10 @@ use crate::train::features::{FeatureConfig, FeatureExtractor, Tracks, Utterance}
 
 /// All recordings together may last this long: their features are held in memory.
 const MAX_SECONDS: f64 = 1800.0;
-/// A transcript must fit its recording better than another one does, by this factor.
-const MAX_FIT: f64 = 0.85;
+/// Largest fit by the base voice, another speaker.
+pub(super) const MAX_FIT_BEFORE: f64 = 0.97;
+/// Largest fit by the voice whose output layers have learnt the speaker.
+pub(super) const MAX_FIT_AFTER: f64 = 0.9;
 /// Never louder than this.
 const MAX_PEAK: f32 = 0.98;
 
@@ -42,6 +44,19 @@ pub struct Usage {
     pub seconds: f64,
     /// The others.
     pub left_out: Vec<LeftOut>,
+    /// How well those that were kept follow their transcripts.
+    pub fits: Vec<PairFit>,
+}
+
+/// How well a recording follows its transcript.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PairFit {
+    /// The recording.
+    pub file: String,
+    /// By which alignment.
+    pub stage: &'static str,
+    /// See [`Fit`].
+    pub fit: Fit,
 }
 
 /// Checks, resamples, levels and analyses the recordings. `progress(done, total)`.
@@ -100,10 +115,10 @@ fn level(sounds: &mut [(Take, Vec<f32>)], level_dbfs: f32) {
     }
 }
 
-/// Aligns all pairs by `model`. Gives each pair's alignment and fit, or what is wrong.
+/// Aligns all pairs by `model`; one whose fit is above `max_fit` is refused. Gives each pair's alignment and fit, or what is wrong.
 pub(super) fn align_pairs(
     model: &FastSpeech,
-    pairs: &[Pair],
+    (pairs, max_fit): (&[Pair], Fit),
     progress: &mut dyn FnMut(usize, usize) -> Result<(), AdaptError>,
 ) -> Result<Vec<Result<(Alignment, Fit), Problem>>, AdaptError> {
     let aligner = Aligner::new(model);
@@ -129,7 +144,7 @@ pub(super) fn align_pairs(
             None => Err(Problem::Misfit(1.0)),
             Some(own) => {
                 let fit = if chance.is_finite() { f64::from(own.distance) / chance } else { 0.0 };
-                if fit > MAX_FIT { Err(Problem::Misfit(fit)) } else { Ok((own, fit)) }
+                if fit > max_fit { Err(Problem::Misfit(fit)) } else { Ok((own, fit)) }
             }
         });
         progress(index + 1, pairs.len())?;

@@ -8,7 +8,9 @@ use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
 
 use super::measure::compare;
-use super::pairs::{Pair, align_pairs, prepare, utterances};
+use super::pairs::{
+    Fit, MAX_FIT_AFTER, MAX_FIT_BEFORE, Pair, PairFit, Usage, align_pairs, prepare, utterances,
+};
 use super::recordings::{Remark, find_recordings};
 use super::report::StageReport;
 use super::{AdaptConfig, AdaptError, Alignment, Event, Figures, Observer, Report};
@@ -50,30 +52,9 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
     job.enough(pairs.len(), first)?;
 
     let synthesizer = Synthesizer::new(&base).map_err(|error| AdaptError::Speech(Box::new(error)))?;
-    let mut align = |model: &acoustic::FastSpeech, pairs: &[Pair], stage: &'static str| {
-        align_pairs(model, pairs, &mut |done, total| {
-            go_on(observer(Event::Progress { stage, done: done as u64, total: total as u64 }))
-        })
-    };
-    let aligned = align(synthesizer.acoustic(), &pairs, "align")?;
-    let (mut kept, mut alignments) = (Vec::new(), Vec::new());
-    for (pair, result) in pairs.into_iter().zip(aligned) {
-        match result {
-            Ok((alignment, _)) => {
-                kept.push(pair);
-                alignments.push(alignment);
-            }
-            Err(problem) => {
-                let remark = Remark::new(&pair.take, &problem);
-                go_on(observer(Event::Remark(&remark)))?;
-                usage.left_out.push(remark);
-            }
-        }
-    }
+    let (kept, alignments) =
+        keep_fitting((synthesizer.acoustic(), MAX_FIT_BEFORE, "align"), (pairs, &mut usage), observer)?;
     job.enough(kept.len(), usage.left_out.first().map(ToString::to_string))?;
-    usage.used = kept.len();
-    usage.seconds = kept.iter().map(|pair| pair.tracks.samples.len()).sum::<usize>() as f64
-        / f64::from(job.features.mel.sample_rate_hz);
     let folder = config.work.join(&job.identity(&kept)[..12]);
 
     // The output layers first; they make the voice sound like the speaker, which makes the alignment better.
@@ -86,17 +67,13 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
     let mut task = job.acoustic_task(&stage, &sets, without_statistics)?;
     stages.push(job.train(&mut task, &mut stage, (&folder, observer))?);
 
-    let mut align = |model: &acoustic::FastSpeech, pairs: &[Pair], stage: &'static str| {
-        align_pairs(model, pairs, &mut |done, total| {
-            go_on(observer(Event::Progress { stage, done: done as u64, total: total as u64 }))
-        })
-    };
-    let again = align(task.model(), &kept, "align again")?;
-    for (alignment, better) in alignments.iter_mut().zip(again) {
-        if let Ok((better, _)) = better {
-            *alignment = better;
-        }
-    }
+    drop(sets);
+    let (kept, alignments) =
+        keep_fitting((task.model(), MAX_FIT_AFTER, "align again"), (kept, &mut usage), observer)?;
+    job.enough(kept.len(), usage.left_out.first().map(ToString::to_string))?;
+    usage.used = kept.len();
+    usage.seconds = kept.iter().map(|pair| pair.tracks.samples.len()).sum::<usize>() as f64
+        / f64::from(job.features.mel.sample_rate_hz);
     let sets = Sets::split(&kept, &alignments);
     let mut weights = job.float(Part::Acoustic)?;
     weights.extend(changed(task.params()));
@@ -145,6 +122,33 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
     // Only now: until the voice is there, a kill must find its checkpoints.
     std::fs::remove_dir_all(&folder).map_err(AdaptError::io(&folder))?;
     Ok(report)
+}
+
+/// Aligns the pairs by a model; those that do not fit their transcripts are reported and dropped.
+fn keep_fitting(
+    (model, max_fit, stage): (&acoustic::FastSpeech, Fit, &'static str),
+    (pairs, usage): (Vec<Pair>, &mut Usage),
+    observer: &mut Observer<'_>,
+) -> Result<(Vec<Pair>, Vec<Alignment>), AdaptError> {
+    let aligned = align_pairs(model, (&pairs, max_fit), &mut |done, total| {
+        go_on(observer(Event::Progress { stage, done: done as u64, total: total as u64 }))
+    })?;
+    let (mut kept, mut alignments) = (Vec::new(), Vec::new());
+    for (pair, result) in pairs.into_iter().zip(aligned) {
+        match result {
+            Ok((alignment, fit)) => {
+                usage.fits.push(PairFit { file: pair.take.name(), stage, fit });
+                kept.push(pair);
+                alignments.push(alignment);
+            }
+            Err(problem) => {
+                let remark = Remark::new(&pair.take, &problem);
+                go_on(observer(Event::Remark(&remark)))?;
+                usage.left_out.push(remark);
+            }
+        }
+    }
+    Ok((kept, alignments))
 }
 
 fn go_on(flow: ControlFlow<()>) -> Result<(), AdaptError> {
