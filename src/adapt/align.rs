@@ -115,12 +115,7 @@ impl<'a> Graph<'a> {
     fn silence(&mut self, token: Option<usize>, states: usize) {
         let start = self.frames.len();
         self.frames.extend(std::iter::repeat_n(None, states));
-        self.units.push(Unit {
-            token,
-            is_optional: true,
-            is_phone: false,
-            states: start..start + states,
-        });
+        self.units.push(Unit { token, is_optional: true, is_phone: false, states: start..start + states });
     }
 
     /// The states from which each state can be reached, with what it costs.

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::train::run::LogLine;
 use crate::voice::Source;
 
-pub use align::{Alignment, Aligner};
+pub use align::{Aligner, Alignment};
 pub use cepstrum::{CEPSTRA, cepstra};
 pub use error::AdaptError;
 pub use measure::{Figures, distortion};

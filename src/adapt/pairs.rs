@@ -13,7 +13,7 @@ use crate::train::features::{FeatureConfig, FeatureExtractor, Tracks, Utterance}
 /// All recordings together may last this long: their features are held in memory.
 const MAX_SECONDS: f64 = 1800.0;
 /// Largest fit by the base voice, another speaker.
-pub(super) const MAX_FIT_BEFORE: f64 = 0.97;
+pub(super) const MAX_FIT_BEFORE: f64 = 1.0;
 /// Largest fit by the voice whose output layers have learnt the speaker.
 pub(super) const MAX_FIT_AFTER: f64 = 0.9;
 /// Never louder than this.
@@ -24,6 +24,12 @@ pub type Fit = f64;
 
 /// A recording that is not learnt from, and why.
 pub type LeftOut = Remark;
+
+/// A pair's alignment and fit, or what is wrong with it.
+type Fitted = Result<(Alignment, Fit), Problem>;
+
+/// Hears of each recording checked: how many of how many, and what is wrong with this one.
+type CheckProgress<'a> = dyn FnMut(usize, usize, Option<&Remark>) -> Result<(), AdaptError> + 'a;
 
 /// A recording that passed its checks.
 pub(super) struct Pair {
@@ -64,7 +70,7 @@ pub(super) fn prepare(
     config: &AdaptConfig,
     features: &FeatureConfig,
     takes: Vec<Take>,
-    progress: &mut dyn FnMut(usize, usize, Option<&Remark>) -> Result<(), AdaptError>,
+    progress: &mut CheckProgress<'_>,
 ) -> Result<(Vec<Pair>, Usage), AdaptError> {
     let rate_hz = features.mel.sample_rate_hz;
     let mut usage = Usage { found: takes.len(), ..Usage::default() };
@@ -115,12 +121,12 @@ fn level(sounds: &mut [(Take, Vec<f32>)], level_dbfs: f32) {
     }
 }
 
-/// Aligns all pairs by `model`; one whose fit is above `max_fit` is refused. Gives each pair's alignment and fit, or what is wrong.
+/// Aligns all pairs by `model`; one whose fit is above `max_fit` is refused.
 pub(super) fn align_pairs(
     model: &FastSpeech,
     (pairs, max_fit): (&[Pair], Fit),
     progress: &mut dyn FnMut(usize, usize) -> Result<(), AdaptError>,
-) -> Result<Vec<Result<(Alignment, Fit), Problem>>, AdaptError> {
+) -> Result<Vec<Fitted>, AdaptError> {
     let aligner = Aligner::new(model);
     let scripts: Vec<Option<Script>> =
         pairs.iter().map(|pair| aligner.script(&pair.text)).collect::<Result<_, _>>()?;
@@ -153,9 +159,7 @@ pub(super) fn align_pairs(
 }
 
 /// The utterances of aligned pairs.
-pub(super) fn utterances<'a>(
-    pairs: impl Iterator<Item = (&'a Pair, &'a Alignment)>,
-) -> Vec<Utterance> {
+pub(super) fn utterances<'a>(pairs: impl Iterator<Item = (&'a Pair, &'a Alignment)>) -> Vec<Utterance> {
     pairs
         .enumerate()
         .map(|(index, (pair, alignment))| {

@@ -63,10 +63,7 @@ impl Report {
     /// Change of the distortion and of the F0 error, as shares: −0.3 is 30 % less.
     pub fn gains(&self) -> [f64; 2] {
         let gain = |before: f64, after: f64| if before > 0.0 { after / before - 1.0 } else { 0.0 };
-        [
-            gain(self.before.mcd_db, self.after.mcd_db),
-            gain(self.before.f0_rmse_hz, self.after.f0_rmse_hz),
-        ]
+        [gain(self.before.mcd_db, self.after.mcd_db), gain(self.before.f0_rmse_hz, self.after.f0_rmse_hz)]
     }
 
     /// Writes `report.json` and `report.html` into `folder`.
@@ -78,7 +75,8 @@ impl Report {
         let json = format!("{:#}\n", serde_json::json!(self));
         for (name, text) in [("report.json", json), ("report.html", self.html())] {
             let path = folder.join(name);
-            atomic_file::write(&path, |file| file.write_all(text.as_bytes())).map_err(AdaptError::io(&path))?;
+            atomic_file::write(&path, |file| file.write_all(text.as_bytes()))
+                .map_err(AdaptError::io(&path))?;
         }
         Ok(())
     }
@@ -160,12 +158,7 @@ fn curve(stage: &StageReport) -> String {
             "<h2>{}: held-out {name}</h2><p>{:.4} to {:.4}, {} steps</p>\
              <svg width=\"{}\" height=\"{}\" style=\"border:1px solid #999;overflow:visible\">\
              <polyline fill=\"none\" stroke=\"#0072b2\" stroke-width=\"2\" points=\"{line}\"/></svg>\n",
-            stage.name,
-            bounds[0],
-            bounds[1],
-            stage.steps,
-            SIZE.0,
-            SIZE.1,
+            stage.name, bounds[0], bounds[1], stage.steps, SIZE.0, SIZE.1,
         ));
     }
     text

@@ -217,7 +217,8 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn new(config: &'a AdaptConfig, base: &'a Voice) -> Result<Self, AdaptError> {
-        let reason = |reason: &str| AdaptError::Base { voice: base.meta().name.clone(), reason: reason.into() };
+        let reason =
+            |reason: &str| AdaptError::Base { voice: base.meta().name.clone(), reason: reason.into() };
         if base.base().is_some() {
             return Err(reason("it is itself adapted"));
         }

@@ -73,7 +73,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 }
             }
             Event::Line { stage, line } => {
-                bars.entry(stage).or_insert_with(|| bar(stage)).println(format!("{stage}: {}", summary(line)));
+                bars.entry(stage)
+                    .or_insert_with(|| bar(stage))
+                    .println(format!("{stage}: {}", summary(line)));
             }
         }
         ControlFlow::Continue(())

@@ -77,7 +77,11 @@ impl Params {
         Self::fresh(preset, Some(open.to_vec()), (0, device))
     }
 
-    fn fresh(preset: HashMap<String, Tensor>, open: Option<Vec<String>>, (seed, device): (u64, &Device)) -> Self {
+    fn fresh(
+        preset: HashMap<String, Tensor>,
+        open: Option<Vec<String>>,
+        (seed, device): (u64, &Device),
+    ) -> Self {
         let (vars, constants) = (Mutex::default(), Mutex::default());
         Self::new(Source::Fresh { vars, constants, preset, open, seed }, device)
     }

@@ -36,11 +36,7 @@ impl Voice {
     ///
     /// # Errors
     /// `base` is an adapter itself, or a tensor is not one of its, has another shape or is not finite.
-    pub fn adapted(
-        base: &Voice,
-        meta: Meta,
-        changed: &BTreeMap<String, Tensor>,
-    ) -> Result<Self, VoiceError> {
+    pub fn adapted(base: &Voice, meta: Meta, changed: &BTreeMap<String, Tensor>) -> Result<Self, VoiceError> {
         let origin = format!("`{}`", meta.name);
         let damaged = |fault| VoiceError::Damaged { origin: origin.clone(), fault };
         if base.base().is_some() {
@@ -157,6 +153,6 @@ fn find_base(base: &Base, origin: &str, source: &Source) -> Result<Voice, VoiceE
         }
         got.get_or_insert((voice.origin, voice.weights_sha256));
     }
-    let (name, expected) = (base.name.clone(), base.weights_sha256.clone());
-    Err(VoiceError::Base { origin: origin.into(), name, expected, got })
+    let (name, expected) = (base.name.clone(), base.weights_sha256.clone().into());
+    Err(VoiceError::Base { origin: origin.into(), name, expected, got: got.map(Box::new) })
 }

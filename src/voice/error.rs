@@ -43,7 +43,7 @@ pub enum VoiceError {
     /// The voice that an adapter changes is not there, or is another one.
     #[error(
         "voice {origin}: adapts `{name}` with weights {expected}, {}",
-        got.as_ref().map_or("which is not here".to_owned(), |(at, sum)| format!("but {at} has {sum}"))
+        got.as_ref().map_or("which is not here".to_owned(), |found| format!("but {} has {}", found.0, found.1))
     )]
     Base {
         /// The adapter.
@@ -51,9 +51,9 @@ pub enum VoiceError {
         /// The base's name.
         name: String,
         /// SHA-256 of the base's weights.
-        expected: String,
+        expected: Box<str>,
         /// Where a voice of that name is, and the sum of its weights.
-        got: Option<(String, String)>,
+        got: Option<Box<(String, String)>>,
     },
     /// An adapter where a voice is needed that stands alone.
     #[error("voice {origin}: expected a whole voice, got an adapter")]
