@@ -44,7 +44,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    super::environment::prepare();
+    super::environment::prepare(None);
     let path = SearchPath::from_environment();
     let output = match &arguments.output {
         Some(output) => output.clone(),
