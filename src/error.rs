@@ -52,6 +52,10 @@ pub enum Error {
     #[cfg(feature = "train")]
     #[error(transparent)]
     Train(#[from] crate::train::TrainError),
+    /// A voice could not be adapted.
+    #[cfg(feature = "train")]
+    #[error(transparent)]
+    Adapt(#[from] crate::adapt::AdaptError),
     /// The text has nothing that can be spoken. Another text may work.
     #[error(transparent)]
     Text(#[from] crate::text::TextError),
@@ -75,6 +79,8 @@ impl Error {
             Error::Plot(error) => error.hint(),
             #[cfg(feature = "train")]
             Error::Train(error) => error.hint(),
+            #[cfg(feature = "train")]
+            Error::Adapt(error) => error.hint(),
             Error::Text(error) => Some(error.hint().to_owned()),
         }
     }

@@ -79,6 +79,9 @@ pub mod plot;
 #[cfg(feature = "train")]
 pub mod train;
 
+#[cfg(feature = "train")]
+pub mod adapt;
+
 pub use error::{Error, Result};
 
 // The README's example compiles.

@@ -1,6 +1,8 @@
 //! The integration tests, one topic a file.
 
 mod acoustic;
+#[cfg(feature = "train")]
+mod adapt;
 mod audio;
 mod chunker;
 #[cfg(feature = "cli")]

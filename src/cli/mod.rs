@@ -2,6 +2,8 @@
 //!
 //! Standard output carries sound or listings only; everything else goes to standard error.
 
+#[cfg(feature = "train")]
+mod adapt;
 mod bench;
 #[cfg(feature = "daemon")]
 mod check;
@@ -85,6 +87,9 @@ enum Command {
     /// Be an output module of speech-dispatcher, which starts it.
     #[cfg(feature = "daemon")]
     SpeechdModule(speechd_module::Arguments),
+    /// Make the voice speak like somebody, from recordings of them.
+    #[cfg(feature = "train")]
+    Adapt(adapt::Arguments),
     /// Make a voice: corpus, features, training, the voice file, its evaluation.
     #[cfg(feature = "train")]
     Train(train::Arguments),
@@ -110,6 +115,8 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         #[cfg(feature = "daemon")]
         Command::SpeechdModule(arguments) => speechd_module::run(arguments),
+        #[cfg(feature = "train")]
+        Command::Adapt(arguments) => adapt::run(arguments),
         #[cfg(feature = "train")]
         Command::Train(arguments) => train::run(arguments),
     };

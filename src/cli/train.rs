@@ -121,7 +121,7 @@ enum Command {
     },
 }
 
-fn scale(text: &str) -> Result<f64, String> {
+pub(super) fn scale(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if (1e-4..=100.0).contains(&value) => Ok(value),
         _ => Err("expected a number from 0.0001 to 100".into()),
@@ -242,7 +242,7 @@ fn watch(name: &str, bar: &ProgressBar, event: Event<'_>) {
     }
 }
 
-fn summary(line: &LogLine) -> String {
+pub(super) fn summary(line: &LogLine) -> String {
     let figures = line.figures.iter().map(|(name, value)| match value.as_f64() {
         Some(value) => format!("{name} {value:.4}"),
         None => format!("{name} {value}"),
@@ -294,7 +294,7 @@ fn lines(path: &Path) -> Result<Vec<String>, Failure> {
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
 }
 
-fn bar(name: &str) -> ProgressBar {
+pub(super) fn bar(name: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix:>18} {wide_bar} {pos}/{len} {elapsed} + {eta}");
     let bar = ProgressBar::new(0).with_prefix(name.to_owned());
     match style {
@@ -303,7 +303,7 @@ fn bar(name: &str) -> ProgressBar {
     }
 }
 
-fn show(bar: &ProgressBar, done: usize, total: usize) {
+pub(super) fn show(bar: &ProgressBar, done: usize, total: usize) {
     bar.set_length(total as u64);
     bar.set_position(done as u64);
 }

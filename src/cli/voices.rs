@@ -37,6 +37,11 @@ enum Command {
         #[arg(default_value = DEFAULT_VOICE)]
         voice: String,
     },
+    /// Delete a voice from the folder in which `fastglow adapt` puts voices, with what is left of its making.
+    Remove {
+        /// Its name.
+        voice: String,
+    },
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -44,6 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let text = match &arguments.command {
         Command::List { json } => list(&path, *json),
         Command::Show { voice, json } => show(&Voice::load(&path.find(voice)?)?, *json)?,
+        Command::Remove { voice } => remove(&path, voice)?,
         Command::Verify { voice } => {
             let voice = Voice::load(&path.find(voice)?)?;
             voice.verify()?;
@@ -52,6 +58,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     };
     super::print(&text)
+}
+
+fn remove(path: &SearchPath, name: &str) -> Result<String, Failure> {
+    let file = path.place(name)?;
+    let failed = |at: &std::path::Path| {
+        let path = at.to_path_buf();
+        move |source| Failure::File { path, source }
+    };
+    std::fs::remove_file(&file).map_err(failed(&file))?;
+    let work = file.with_extension("adapt");
+    match std::fs::remove_dir_all(&work) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(&work)(error)),
+        _ => Ok(format!("{}: removed\n", file.display())),
+    }
 }
 
 /// A damaged voice is listed with a warning: it is there, and it will not speak.
@@ -65,13 +85,16 @@ fn list(path: &SearchPath, as_json: bool) -> String {
             Ok(voice) => {
                 let meta = voice.meta();
                 let (language, rate_hz) = (&meta.language, meta.sample_rate_hz);
-                text.push_str(&format!("{name:<20} {language:<8} {rate_hz:>6} Hz  {source}\n"));
+                let base = voice.base().map(|base| base.name.clone());
+                let adapts = base.as_ref().map_or(String::new(), |base| format!("  adapts {base}"));
+                text.push_str(&format!("{name:<20} {language:<8} {rate_hz:>6} Hz  {source}{adapts}\n"));
                 entries.push(json!({
                     "name": name,
                     "language": language,
                     "sample_rate_hz": rate_hz,
                     "licence": meta.licence,
                     "source": source.to_string(),
+                    "base": base,
                     "default": name == DEFAULT_VOICE,
                 }));
             }
@@ -95,6 +118,8 @@ fn show(voice: &Voice, as_json: bool) -> Result<String, Failure> {
             "meta": meta,
             "source": voice.origin(),
             "weights_sha256": voice.weights_sha256(),
+            "base": voice.base(),
+            "tensors_changed": voice.changed().collect::<Vec<_>>(),
             "acoustic_weights": counts[0],
             "vocoder_weights": counts[1],
             "acoustic_macs_per_second": costs[0],
@@ -119,6 +144,10 @@ fn show(voice: &Voice, as_json: bool) -> Result<String, Failure> {
         ("vocoder", model(counts[1], costs[1])),
         ("weights", voice.weights_sha256().to_string()),
     ];
+    if let Some(base) = voice.base() {
+        let changed = voice.changed().count();
+        rows.push(("adapts", format!("{} ({}), in {changed} tensors", base.name, base.weights_sha256)));
+    }
     if let Some(figures) = meta.training.as_object() {
         rows.extend(figures.iter().map(|(name, value)| (name.as_str(), value.to_string())));
     }

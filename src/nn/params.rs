@@ -39,6 +39,8 @@ enum Source {
         vars: Mutex<BTreeMap<String, Var>>,
         constants: Mutex<BTreeMap<String, Tensor>>,
         preset: HashMap<String, Tensor>,
+        /// Branches that are trained; all of them if `None`.
+        open: Option<Vec<String>>,
         seed: u64,
     },
     /// Stored tensors; `used` finds what a voice holds in vain.
@@ -66,7 +68,22 @@ impl Params {
     /// Trainable parameters. Those named in `preset` start there, the others at random, by `seed` and name alone:
     /// adding a layer leaves the start of the others unchanged.
     pub fn trainable(seed: u64, preset: HashMap<String, Tensor>, device: &Device) -> Self {
-        Self::new(Source::Fresh { vars: Mutex::default(), constants: Mutex::default(), preset, seed }, device)
+        Self::fresh(preset, None, (seed, device))
+    }
+
+    /// Parameters of a trained model, `preset`, of which only the branches in `open` are variables: a tensor of this name or
+    /// below it (`mel_head`, `decoder.4`). The others stay what they are, and no gradient is computed for them.
+    pub fn partly_trainable(preset: HashMap<String, Tensor>, open: &[String], device: &Device) -> Self {
+        Self::fresh(preset, Some(open.to_vec()), (0, device))
+    }
+
+    fn fresh(
+        preset: HashMap<String, Tensor>,
+        open: Option<Vec<String>>,
+        (seed, device): (u64, &Device),
+    ) -> Self {
+        let (vars, constants) = (Mutex::default(), Mutex::default());
+        Self::new(Source::Fresh { vars, constants, preset, open, seed }, device)
     }
 
     /// Stored parameters, each in the precision in which it was stored.
@@ -134,6 +151,12 @@ impl Params {
     pub fn tensor(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
         let (path, shape) = (self.path(name), shape.into());
         let tensor = match self.source.as_ref() {
+            Source::Fresh { preset, open: Some(open), .. } if !is_below(&path, open) => {
+                match preset.get(&path) {
+                    None => bail!("tensor `{path}` is missing"),
+                    Some(tensor) => tensor.to_device(&self.device)?.contiguous()?,
+                }
+            }
             Source::Fresh { vars, preset, seed, .. } => {
                 let mut vars = lock(vars);
                 if let Some(var) = vars.get(&path) {
@@ -251,6 +274,14 @@ impl Params {
             _ => Vec::new(),
         }
     }
+}
+
+/// Whether `path` is one of `branches` or on one of them.
+fn is_below(path: &str, branches: &[String]) -> bool {
+    let on = |branch: &String| {
+        path.strip_prefix(branch.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    branches.iter().any(on)
 }
 
 fn check_shape(path: &str, got: &Shape, expected: &Shape) -> Result<()> {

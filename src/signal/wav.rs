@@ -18,6 +18,8 @@ pub struct Recording {
     pub samples: Vec<f32>,
     /// Samples per second.
     pub sample_rate_hz: u32,
+    /// Channels of the file, of which `samples` is the mean.
+    pub channel_count: u16,
 }
 
 /// Reads a WAV file: 8 to 32 bit PCM or 32 bit float, 8000 to 192,000 Hz, 1 to 8 channels (averaged), up to an hour.
@@ -60,6 +62,7 @@ pub fn read_wav(path: &Path) -> Result<Recording, SignalError> {
     Ok(Recording {
         samples: interleaved.chunks_exact(channels).map(mix).collect(),
         sample_rate_hz: spec.sample_rate,
+        channel_count: spec.channels,
     })
 }
 

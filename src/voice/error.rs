@@ -40,6 +40,33 @@ pub enum VoiceError {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// The voice that an adapter changes is not there, or is another one.
+    #[error(
+        "voice {origin}: adapts `{name}` with weights {expected}, {}",
+        got.as_ref().map_or("which is not here".to_owned(), |found| format!("but {} has {}", found.0, found.1))
+    )]
+    Base {
+        /// The adapter.
+        origin: String,
+        /// The base's name.
+        name: String,
+        /// SHA-256 of the base's weights.
+        expected: Box<str>,
+        /// Where a voice of that name is, and the sum of its weights.
+        got: Option<Box<(String, String)>>,
+    },
+    /// An adapter where a voice is needed that stands alone.
+    #[error("voice {origin}: expected a whole voice, got an adapter")]
+    NotWhole {
+        /// The adapter.
+        origin: String,
+    },
+    /// A name that no file can have.
+    #[error("voice name: expected 1 to 64 letters, digits, `-`, `_` and `.`, got `{name}`")]
+    Name {
+        /// The name.
+        name: String,
+    },
     /// The tensors do not fit the models that the file describes.
     #[error("voice {origin}: {part} model: {source}")]
     Model {
@@ -225,6 +252,12 @@ impl VoiceError {
                 }
                 _ => "the file is damaged or was not made by fastglow: use another copy, or another voice".into(),
             },
+            VoiceError::Base { name, .. } => format!(
+                "put the `{name}` that it was made from beside it, or adapt again from the one that is here; \
+                 `--merge` makes a voice that needs no base"
+            ),
+            VoiceError::NotWhole { .. } => "adapt from the voice that it is based on".into(),
+            VoiceError::Name { .. } => "choose a name such as `alice`".into(),
             VoiceError::Model { .. } => {
                 "the file's settings and its weights disagree: use another copy, or train the voice again".into()
             }

@@ -5,6 +5,7 @@
 //! it: tensors are read when they are asked for. Writing is atomic. A damaged file is refused with
 //! a [`Fault`] that says what is wrong, before anything large is allocated.
 
+mod adapter;
 mod error;
 mod gguf;
 mod meta;
@@ -26,8 +27,10 @@ use sha2::{Digest, Sha256};
 
 use crate::atomic_file;
 use crate::nn::{Bytes, Params, Stored};
+use adapter::Adapter;
 use gguf::{Header, TensorData, Value};
 
+pub use adapter::Base;
 pub use error::{Fault, VoiceError};
 pub use gguf::{MAX_FILE_BYTES, MAX_HEADER_BYTES};
 pub use meta::{FORMAT_VERSION, MelSettings, Meta, ModelConfigs};
@@ -93,6 +96,7 @@ pub struct Voice {
     configs: ModelConfigs,
     tensors: BTreeMap<String, Stored>,
     weights_sha256: String,
+    adapter: Option<Adapter>,
     origin: String,
 }
 
@@ -120,14 +124,30 @@ impl Voice {
         }
         let weights_sha256 =
             weights_sum(&tensors).map_err(|fault| VoiceError::Damaged { origin: origin.clone(), fault })?;
-        Ok(Self { meta, configs, tensors, weights_sha256, origin })
+        Ok(Self { meta, configs, tensors, weights_sha256, adapter: None, origin })
     }
 
-    /// Reads and checks a voice.
+    /// Reads and checks a voice; an adapter together with its base.
     ///
     /// # Errors
-    /// It cannot be read, or [`Fault`] says what is wrong with it.
+    /// It cannot be read, [`Fault`] says what is wrong with it, or the base of an adapter is not there.
     pub fn load(source: &Source) -> Result<Self, VoiceError> {
+        match Self::read(source)? {
+            (voice, None) => Ok(voice),
+            (own, Some(base)) => adapter::complete(own, base, source),
+        }
+    }
+
+    /// As [`Voice::load`], of a voice that is no adapter.
+    fn load_whole(source: &Source) -> Result<Self, VoiceError> {
+        match Self::read(source)? {
+            (voice, None) => Ok(voice),
+            (own, Some(_)) => Err(VoiceError::NotWhole { origin: own.origin }),
+        }
+    }
+
+    /// What is in a file, and the base that it asks for.
+    fn read(source: &Source) -> Result<(Self, Option<Base>), VoiceError> {
         let origin = source.to_string();
         let damaged = |fault| VoiceError::Damaged { origin: origin.clone(), fault };
         let read = |source| VoiceError::Read { origin: origin.clone(), source };
@@ -153,7 +173,8 @@ impl Voice {
                 return Err(damaged(Fault::Checksum { what: "file", expected, got }));
             }
         }
-        Self::parse(&header, Arc::new(bytes), origin.clone()).map_err(damaged)
+        let base = adapter::base_of(&header.metadata).map_err(damaged)?;
+        Ok((Self::parse(&header, Arc::new(bytes), origin.clone()).map_err(damaged)?, base))
     }
 
     fn parse(header: &Header, file: Arc<Bytes>, origin: String) -> Result<Self, Fault> {
@@ -165,7 +186,7 @@ impl Voice {
             tensors.insert(entry.name.clone(), tensor);
         }
         let weights_sha256 = meta::text(&header.metadata, KEY_WEIGHTS_SUM)?.to_string();
-        Ok(Self { meta, configs, tensors, weights_sha256, origin })
+        Ok(Self { meta, configs, tensors, weights_sha256, adapter: None, origin })
     }
 
     /// Writes the voice; an existing file is replaced whole or not at all.
@@ -181,7 +202,9 @@ impl Voice {
 
     fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
         let mut data: Vec<(&str, &Stored, Cow<[u8]>)> = Vec::new();
-        for (name, tensor) in &self.tensors {
+        let is_own =
+            |name: &String| self.adapter.as_ref().is_none_or(|adapter| adapter.changed.contains(name));
+        for (name, tensor) in self.tensors.iter().filter(|(name, _)| is_own(name)) {
             let bytes = tensor.data().map_err(|source| Fault::tensor(name, source))?;
             data.push((name, tensor, bytes));
         }
@@ -189,6 +212,10 @@ impl Voice {
         let blank = String::from_utf8_lossy(BLANK_SUM).into_owned();
         metadata.insert(KEY_FILE_SUM.into(), Value::Text(blank));
         metadata.insert(KEY_WEIGHTS_SUM.into(), Value::Text(self.weights_sha256.clone()));
+        if let Some(Adapter { base, .. }) = &self.adapter {
+            let text = serde_json::to_string(base).map_err(|e| meta::bad(adapter::KEY_BASE, e))?;
+            metadata.insert(adapter::KEY_BASE.into(), Value::Text(text));
+        }
         let tensors: Vec<TensorData> = data
             .iter()
             .map(|(name, tensor, data)| TensorData {

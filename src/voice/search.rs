@@ -87,6 +87,33 @@ impl SearchPath {
         Err(VoiceError::NotFound { name: name.into(), searched: existing })
     }
 
+    /// Every place that has a voice called `name`, in the order of preference, `first` before all others.
+    pub(super) fn candidates(&self, name: &str, first: Option<PathBuf>) -> Vec<Source> {
+        let file = format!("{name}.{EXTENSION}");
+        let paths = first.iter().chain(&self.folders).map(|folder| folder.join(&file));
+        let mut found: Vec<Source> = paths.filter(|path| path.is_file()).map(Source::File).collect();
+        if name == DEFAULT_VOICE && bundled().is_some() {
+            found.push(Source::Bundled);
+        }
+        found
+    }
+
+    /// Where a new voice called `name` goes: the first folder.
+    ///
+    /// # Errors
+    /// The name is not one (letters, digits, `-`, `_`, `.` inside, at most 64), or there is no folder.
+    pub fn place(&self, name: &str) -> Result<PathBuf, VoiceError> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let is_name = (1..=64).contains(&name.len())
+            && name.chars().all(is_plain)
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && !name.ends_with(&format!(".{EXTENSION}"));
+        match self.folders.first() {
+            Some(folder) if is_name => Ok(folder.join(format!("{name}.{EXTENSION}"))),
+            _ => Err(VoiceError::Name { name: name.into() }),
+        }
+    }
+
     /// All voices that a name would find, sorted by name.
     pub fn list(&self) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();

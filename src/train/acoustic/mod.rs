@@ -54,13 +54,15 @@ pub struct AcousticOptions {
     pub frames_per_batch: usize,
     /// Tensors to start from, by name; the statistics among them win over those of the training utterances.
     pub preset: HashMap<String, Tensor>,
+    /// The branches that are trained, of a model that `preset` holds whole; all if `None`.
+    pub open: Option<Vec<String>>,
     /// Where to compute.
     pub device: Device,
 }
 
 impl Default for AcousticOptions {
     fn default() -> Self {
-        Self { seed: 0, frames_per_batch: 2000, preset: HashMap::new(), device: Device::Cpu }
+        Self { seed: 0, frames_per_batch: 2000, preset: HashMap::new(), open: None, device: Device::Cpu }
     }
 }
 
@@ -125,7 +127,10 @@ impl AcousticTask {
         for (name, tensor) in statistics(&train, config.mels).preset()? {
             options.preset.entry(name).or_insert(tensor);
         }
-        let params = Params::trainable(options.seed, options.preset.clone(), &options.device);
+        let params = match &options.open {
+            None => Params::trainable(options.seed, options.preset.clone(), &options.device),
+            Some(open) => Params::partly_trainable(options.preset.clone(), open, &options.device),
+        };
         let model = FastSpeech::new(config, &params)?;
         let plan = Plan::new(options.seed, options.frames_per_batch);
         Ok(Self { model, params, train, validation, plan, options })

@@ -80,6 +80,36 @@ impl Utterance {
     }
 }
 
+/// What is known of a recording without knowing what is said in it; fields as in [`Utterance`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tracks {
+    /// Waveform.
+    pub samples: Vec<f32>,
+    /// Pulse train aligned to it.
+    pub excitation: Vec<f32>,
+    /// Log-mels.
+    pub mel: Vec<f32>,
+    /// Norms of the magnitude spectra.
+    pub energy: Vec<f32>,
+    /// ln F0 in Hz.
+    pub log_f0: Vec<f32>,
+    /// 1 voiced, 0 unvoiced.
+    pub voicing: Vec<f32>,
+}
+
+impl Tracks {
+    /// The utterance in which these phones are said.
+    pub fn with_phones(
+        self,
+        index: usize,
+        timed: TimedPhones,
+        (text, words): (String, Vec<String>),
+    ) -> Utterance {
+        let Self { samples, excitation, mel, energy, log_f0, voicing } = self;
+        Utterance { index, text, words, timed, samples, excitation, mel, energy, log_f0, voicing }
+    }
+}
+
 /// How features are made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureConfig {
@@ -235,16 +265,29 @@ impl FeatureExtractor {
         })
     }
 
-    /// Cuts to whole frames, dithers (the same noise for the same `index`), and analyses.
+    /// Features of a recording whose phones and times are known.
     ///
     /// # Errors
     /// A recording too short to analyse, or labels that do not fit it.
     pub fn utterance(
         &self,
         index: usize,
-        mut samples: Vec<f32>,
+        samples: Vec<f32>,
         labels: &Labels,
     ) -> Result<Utterance, FeatureError> {
+        let tracks = self.tracks(index, samples)?;
+        let config = self.mel.config();
+        let frames_per_second = f64::from(config.sample_rate_hz) / config.hop_samples as f64;
+        let clock = FrameClock { frame_count: tracks.log_f0.len(), frames_per_second };
+        let (timed, words) = timed_phones(labels, clock, &|word| Some(self.pronouncer.word(word).phones))?;
+        Ok(tracks.with_phones(index, timed, (labels.text.clone(), words)))
+    }
+
+    /// Cuts to whole frames, dithers (the same noise for the same `index`), and analyses.
+    ///
+    /// # Errors
+    /// A recording too short to analyse.
+    pub fn tracks(&self, index: usize, mut samples: Vec<f32>) -> Result<Tracks, SignalError> {
         let config = self.mel.config();
         let hop_samples = config.hop_samples;
         let frame_count = samples.len() / hop_samples;
@@ -263,22 +306,7 @@ impl FeatureExtractor {
         let source = ExcitationConfig { sample_rate_hz: config.sample_rate_hz, hop_samples };
         let excitation = aligned_excitation(source, &samples, &frames)?;
 
-        let frames_per_second = f64::from(config.sample_rate_hz) / hop_samples as f64;
-        let (timed, words) = timed_phones(labels, FrameClock { frame_count, frames_per_second }, &|word| {
-            Some(self.pronouncer.word(word).phones)
-        })?;
-        Ok(Utterance {
-            index,
-            text: labels.text.clone(),
-            words,
-            timed,
-            samples,
-            excitation,
-            mel: mel.log_mel,
-            energy: mel.energy,
-            log_f0,
-            voicing,
-        })
+        Ok(Tracks { samples, excitation, mel: mel.log_mel, energy: mel.energy, log_f0, voicing })
     }
 }
 

@@ -1,0 +1,170 @@
+//! Recordings with their transcripts, aligned; those that do not fit each other are left out.
+
+use serde::Serialize;
+
+use super::align::{Aligner, Alignment, Script, align};
+use super::cepstrum::{Moments, cepstra};
+use super::recordings::{Problem, Remark, Take, check_recordings};
+use super::{AdaptConfig, AdaptError};
+use crate::acoustic::FastSpeech;
+use crate::signal::resample;
+use crate::train::features::{FeatureConfig, FeatureExtractor, Tracks, Utterance};
+
+/// All recordings together may last this long: their features are held in memory.
+const MAX_SECONDS: f64 = 1800.0;
+/// Largest fit by the base voice, another speaker.
+pub(super) const MAX_FIT_BEFORE: f64 = 1.0;
+/// Largest fit by the voice whose output layers have learnt the speaker.
+pub(super) const MAX_FIT_AFTER: f64 = 0.9;
+/// Never louder than this.
+const MAX_PEAK: f32 = 0.98;
+
+/// How well a recording follows its transcript: its distance along it, over that along other transcripts. 1 is chance.
+pub type Fit = f64;
+
+/// A recording that is not learnt from, and why.
+pub type LeftOut = Remark;
+
+/// A pair's alignment and fit, or what is wrong with it.
+type Fitted = Result<(Alignment, Fit), Problem>;
+
+/// Hears of each recording checked: how many of how many, and what is wrong with this one.
+type CheckProgress<'a> = dyn FnMut(usize, usize, Option<&Remark>) -> Result<(), AdaptError> + 'a;
+
+/// A recording that passed its checks.
+pub(super) struct Pair {
+    pub take: Take,
+    pub text: String,
+    pub tracks: Tracks,
+    cepstra: Vec<f32>,
+}
+
+/// What became of the recordings.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Usage {
+    /// Recordings in the folder.
+    pub found: usize,
+    /// Recordings learnt from or measured on.
+    pub used: usize,
+    /// Length of those.
+    pub seconds: f64,
+    /// The others.
+    pub left_out: Vec<LeftOut>,
+    /// How well those that were kept follow their transcripts.
+    pub fits: Vec<PairFit>,
+}
+
+/// How well a recording follows its transcript.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PairFit {
+    /// The recording.
+    pub file: String,
+    /// By which alignment.
+    pub stage: &'static str,
+    /// See [`Fit`].
+    pub fit: Fit,
+}
+
+/// Checks, resamples, levels and analyses the recordings. `progress(done, total)`.
+pub(super) fn prepare(
+    config: &AdaptConfig,
+    features: &FeatureConfig,
+    takes: Vec<Take>,
+    progress: &mut CheckProgress<'_>,
+) -> Result<(Vec<Pair>, Usage), AdaptError> {
+    let rate_hz = features.mel.sample_rate_hz;
+    let mut usage = Usage { found: takes.len(), ..Usage::default() };
+    let mut sounds = Vec::new();
+    let total = takes.len();
+    let mut seconds = 0.0;
+    for (index, check) in check_recordings(&takes).enumerate() {
+        let take = &takes[index];
+        match check {
+            Ok(check) => {
+                let samples = resample(&check.samples, check.sample_rate_hz, rate_hz)?;
+                seconds += samples.len() as f64 / f64::from(rate_hz);
+                if seconds > MAX_SECONDS {
+                    let (limit, got) = (MAX_SECONDS as u64, seconds as u64);
+                    let folder = config.recordings.clone();
+                    return Err(AdaptError::TooMuch { folder, what: "seconds of speech", limit, got });
+                }
+                sounds.push((take.clone(), samples));
+                progress(index + 1, total, None)?;
+            }
+            Err(problem) => {
+                let remark = Remark::new(take, &problem);
+                progress(index + 1, total, Some(&remark))?;
+                usage.left_out.push(remark);
+            }
+        }
+    }
+    level(&mut sounds, features.level_dbfs);
+    let extractor = FeatureExtractor::new(features)?;
+    let mut pairs = Vec::with_capacity(sounds.len());
+    for (index, (take, samples)) in sounds.into_iter().enumerate() {
+        let tracks = extractor.tracks(index, samples)?;
+        let cepstra = cepstra(&tracks.mel, features.mel.band_count);
+        pairs.push(Pair { text: take.text.clone().unwrap_or_default(), take, tracks, cepstra });
+    }
+    Ok((pairs, usage))
+}
+
+/// Brings the recordings to one level, each by its own gain: a speaker comes nearer and turns away.
+fn level(sounds: &mut [(Take, Vec<f32>)], level_dbfs: f32) {
+    for (_, samples) in sounds {
+        let offset = samples.iter().sum::<f32>() / samples.len().max(1) as f32;
+        samples.iter_mut().for_each(|sample| *sample -= offset);
+        let power = samples.iter().map(|x| f64::from(x * x)).sum::<f64>() / samples.len().max(1) as f64;
+        let peak = samples.iter().fold(1e-6f32, |peak, sample| peak.max(sample.abs()));
+        let gain = (10f32.powf(level_dbfs / 20.0) / (power.sqrt() as f32).max(1e-6)).min(MAX_PEAK / peak);
+        samples.iter_mut().for_each(|sample| *sample *= gain);
+    }
+}
+
+/// Aligns all pairs by `model`; one whose fit is above `max_fit` is refused.
+pub(super) fn align_pairs(
+    model: &FastSpeech,
+    (pairs, max_fit): (&[Pair], Fit),
+    progress: &mut dyn FnMut(usize, usize) -> Result<(), AdaptError>,
+) -> Result<Vec<Fitted>, AdaptError> {
+    let aligner = Aligner::new(model);
+    let scripts: Vec<Option<Script>> =
+        pairs.iter().map(|pair| aligner.script(&pair.text)).collect::<Result<_, _>>()?;
+    let spoken = Moments::of(pairs.iter().map(|pair| &pair.cepstra[..]));
+    let made = Moments::of(scripts.iter().flatten().map(|script| &script.cepstra[..]));
+    let made: Vec<Vec<f32>> = scripts
+        .iter()
+        .map(|script| script.as_ref().map_or_else(Vec::new, |script| made.features(&script.cepstra)))
+        .collect();
+    let mut results = Vec::with_capacity(pairs.len());
+    for (index, pair) in pairs.iter().enumerate() {
+        let recording = spoken.features(&pair.cepstra);
+        let along = |other: usize| align(scripts[other].as_ref()?, &made[other], &recording);
+        // Transcripts of about the same length, so that only what is said makes the difference.
+        let mut others: Vec<usize> =
+            (0..pairs.len()).filter(|&other| other != index && pairs[other].text != pair.text).collect();
+        others.sort_by_key(|&other| (made[other].len().abs_diff(made[index].len()), other));
+        let distances = others.into_iter().filter_map(along).take(3).map(|other| f64::from(other.distance));
+        let chance = distances.fold(f64::INFINITY, f64::min);
+        results.push(match along(index) {
+            None => Err(Problem::Misfit(1.0)),
+            Some(own) => {
+                let fit = if chance.is_finite() { f64::from(own.distance) / chance } else { 0.0 };
+                if fit > max_fit { Err(Problem::Misfit(fit)) } else { Ok((own, fit)) }
+            }
+        });
+        progress(index + 1, pairs.len())?;
+    }
+    Ok(results)
+}
+
+/// The utterances of aligned pairs.
+pub(super) fn utterances<'a>(pairs: impl Iterator<Item = (&'a Pair, &'a Alignment)>) -> Vec<Utterance> {
+    pairs
+        .enumerate()
+        .map(|(index, (pair, alignment))| {
+            let names = (pair.text.clone(), alignment.words.clone());
+            pair.tracks.clone().with_phones(index, alignment.timed.clone(), names)
+        })
+        .collect()
+}
