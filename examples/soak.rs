@@ -2,7 +2,7 @@
 //! sound card unplugged and plugged in again. Every accepted utterance must end with exactly one last event.
 //!
 //! ```sh
-//! cargo run --release --example soak -- 5000 600    # utterances, seconds
+//! MALLOC_ARENA_MAX=1 cargo run --release --example soak -- 5000 900    # utterances, seconds; memory as `fastglow serve` has it
 //! ```
 //!
 //! The card is an imagined one that plays eight times as fast as a real one, through the same code.

@@ -1,5 +1,5 @@
-//! What candle reads from the environment, and no other way: how many threads it takes, and whether to trust the
-//! quantised products.
+//! What candle and the C library read from the environment, and no other way: how many threads to take, whether to trust
+//! the quantised products, how to keep memory together.
 //!
 //! A program cannot change its own environment without `unsafe`, so it starts itself anew with the variables set: the
 //! same process, before anything was read or computed. Variables that the user has set are left alone.
@@ -7,10 +7,21 @@
 /// Takes so many threads, or leaves one core to the rest of the machine, above all to the audio thread; keeps away from
 /// instructions that this processor lacks. Returns in a process in which this holds.
 pub fn prepare(threads: Option<usize>) {
-    let missing: Vec<_> =
-        wanted(threads).into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
-    if !missing.is_empty() {
-        restart(&missing);
+    set(wanted(threads));
+}
+
+/// As [`prepare`], for a process that runs for months and loads voices anew: glibc's pools of memory for each thread, of
+/// which each keeps what it once had, would double what it takes.
+pub fn prepare_for_months(threads: Option<usize>) {
+    let mut variables = wanted(threads);
+    variables.push(("MALLOC_ARENA_MAX", "1".into()));
+    set(variables);
+}
+
+fn set(mut variables: Vec<(&'static str, String)>) {
+    variables.retain(|(name, _)| std::env::var_os(name).is_none());
+    if !variables.is_empty() {
+        restart(&variables);
     }
 }
 
