@@ -75,6 +75,18 @@ impl Stream {
     /// A stream with less context than the receptive field: faster, with an error at the windows' borders. Causal flows
     /// take none.
     ///
+    /// Flows of the published depth, 32 channels, random weights, windows of 32 frames (`cargo run --release --example
+    /// context_error -- 32`; how fast the error falls depends on the weights, where it is 0 does not):
+    ///
+    /// | context, frames | largest error | signal to error, dB |
+    /// |---|---|---|
+    /// | 0 | 1.2 | 29 |
+    /// | 8 | 2.7e-3 | 83 |
+    /// | 16 | 3.3e-6 | 135 |
+    /// | 32 | 2.4e-6 | 137 |
+    /// | 64 | 9.5e-7 | 142 |
+    /// | 96 (the receptive field) | 0 | ∞ |
+    ///
     /// # Errors
     /// The device is out of memory.
     pub fn with_context(model: Arc<WaveGlow>, noise: Noise, context_vectors: usize) -> Result<Self> {
