@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use fastglow::adapt::{AdaptConfig, Event, adapt, work_folder};
+use fastglow::adapt::{AdaptConfig, Event, adapt};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 
 fn main() -> fastglow::Result<()> {
@@ -15,21 +15,13 @@ fn main() -> fastglow::Result<()> {
     let recordings = arguments.next().unwrap_or_else(|| "recordings".into());
     let output = arguments.next().unwrap_or_else(|| "alice.gguf".into());
 
-    let config = AdaptConfig {
-        recordings,
-        name: "alice".into(),
-        base: SearchPath::from_environment().find(DEFAULT_VOICE)?,
-        work: work_folder(&output),
-        output,
-        seed: 0,
-        depth: 5,
-        scale: 1.0,
-        is_merged: false,
-    };
+    let base = SearchPath::from_environment().find(DEFAULT_VOICE)?;
+    let config = AdaptConfig::new((recordings, "alice".into()), (base, output));
     let report = adapt(&config, &mut |event| {
         match event {
             Event::Remark(remark) => println!("left out: {remark}"),
             Event::Progress { stage, done, total } if done == total => println!("{stage}: done"),
+            Event::Planned(plan) => println!("about {:.0} minutes", plan.seconds / 60.0),
             Event::Progress { .. } | Event::Line { .. } => {}
         }
         ControlFlow::Continue(())

@@ -189,15 +189,13 @@ fn an_adapter_speaks_with_its_base_and_with_no_other() {
 
 fn config(recordings: &Path, voices: &Path) -> AdaptConfig {
     AdaptConfig {
-        recordings: recordings.into(),
-        name: "alice".into(),
-        base: Source::File(voices.join("tiny.gguf")),
-        output: voices.join("alice.gguf"),
-        work: voices.join("alice.adapt"),
         seed: 3,
         depth: 1,
         scale: 0.02,
-        is_merged: false,
+        ..AdaptConfig::new(
+            (recordings.into(), "alice".into()),
+            (Source::File(voices.join("tiny.gguf")), voices.join("alice.gguf")),
+        )
     }
 }
 

@@ -42,6 +42,20 @@ pub enum AdaptError {
         /// How much there is.
         got: u64,
     },
+    /// The voice has replaced none.
+    #[error("{}: there is no earlier voice to go back to", path.display())]
+    NoPrevious {
+        /// Where the voice is.
+        path: PathBuf,
+    },
+    /// Even the smallest batches would take more memory than allowed.
+    #[error("memory: needs about {needed_mb} MB, allowed are {allowed_mb} MB")]
+    Memory {
+        /// What it would take.
+        needed_mb: u64,
+        /// What it may take.
+        allowed_mb: u64,
+    },
     /// A line of `metadata.csv` is not `file|text`.
     #[error("{}: line {line}: expected `file|text`", path.display())]
     Metadata {
@@ -111,6 +125,10 @@ impl AdaptError {
                 Some("repair or record more: three minutes, about 50 sentences, make a good voice".into())
             }
             Self::TooMuch { .. } => Some("leave some out: more than ten minutes gain little".into()),
+            Self::NoPrevious { .. } => {
+                Some("only a voice that was adapted again under the same name can be taken back".into())
+            }
+            Self::Memory { needed_mb, .. } => Some(format!("use fewer recordings, or `--max-memory {needed_mb}`")),
             Self::Metadata { .. } => Some("write one line a recording: `rec01|What is said in it.`".into()),
             Self::Stopped => None,
             Self::Base { .. } => Some("start from another voice: `--voice en-us-slt`".into()),

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AdaptError;
 use super::cepstrum::{CEPSTRA, cepstra};
 use super::pairs::Pair;
+use super::{AdaptError, Alignment};
 use crate::engine::{SpeakConfig, Synthesizer};
 use crate::train::features::{FeatureConfig, FeatureExtractor, Tracks};
 
@@ -34,12 +34,12 @@ pub struct Figures {
 pub(super) fn compare(
     voice: &Synthesizer,
     features: &FeatureConfig,
-    pairs: &[&Pair],
+    pairs: &[(&Pair, &Alignment)],
 ) -> Result<Figures, AdaptError> {
     let extractor = FeatureExtractor::new(features)?;
     let bands = features.mel.band_count;
     let mut sums = Sums::default();
-    for pair in pairs {
+    for (pair, _) in pairs {
         let samples = voice
             .speak(&pair.text, SpeakConfig::default())
             .map_err(|error| AdaptError::Speech(Box::new(error)))?;

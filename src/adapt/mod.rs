@@ -8,34 +8,61 @@
 //! What stays frozen is not in the adapter: the base voice's own bytes speak.
 
 mod align;
+mod augment;
 mod cepstrum;
 mod error;
 mod measure;
+mod pace;
 mod pairs;
+mod pictures;
+mod plan;
 mod recordings;
+mod rehearse;
 mod report;
+mod rollback;
+mod stages;
 mod tune;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::train::run::LogLine;
 use crate::voice::Source;
 
 pub use align::{Aligner, Alignment};
+pub use augment::{Augmentation, augmented};
 pub use cepstrum::{CEPSTRA, cepstra};
 pub use error::AdaptError;
 pub use measure::{Figures, distortion};
 pub use pairs::{Fit, LeftOut};
+pub use pictures::Picture;
+pub use plan::Plan;
 pub use recordings::{Check, Problem, Remark, Take, check_recordings, find_recordings};
 pub use report::Report;
+pub use rollback::{forget_previous, rollback};
 pub use tune::adapt;
+
+/// What the acoustic model is taught with, and how much of it is open. The vocoder's part is the same for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// The recordings alone.
+    #[default]
+    Feature,
+    /// Also altered copies of them, and what the base voice itself says.
+    Corpus,
+    /// The recordings alone, and the norms of all layers are open too.
+    Transfer,
+}
 
 /// How a voice is adapted.
 #[derive(Debug, Clone)]
 pub struct AdaptConfig {
     /// The folder of recordings: `metadata.csv` as in LJSpeech, or a `.txt` beside each `.wav`.
     pub recordings: PathBuf,
+    /// Recordings to measure on; if `None`, a few of the others are held out.
+    pub test: Option<PathBuf>,
     /// The name of the new voice.
     pub name: String,
     /// The voice to start from.
@@ -44,20 +71,64 @@ pub struct AdaptConfig {
     pub output: PathBuf,
     /// Where checkpoints and reports go.
     pub work: PathBuf,
+    /// What it is taught with.
+    pub method: Method,
     /// Decides batches, dropout and latents.
     pub seed: u64,
     /// Decoder blocks that the second stage opens, counted from the last.
     pub depth: usize,
+    /// Whether the vocoder's conditioning network is open, or its output layers alone.
+    pub opens_conditioner: bool,
+    /// Whether a stage ends when its validation no longer improves.
+    pub stops_early: bool,
+    /// Whether the means and deviations of mel, pitch and energy become the speaker's.
+    pub takes_statistics: bool,
     /// Multiplies all numbers of steps.
     pub scale: f64,
+    /// Learns from so many seconds of speech at most, the first ones.
+    pub most_speech_seconds: f64,
+    /// Aims to be done in this time: with fewer steps, if need be.
+    pub most_time: Option<Duration>,
+    /// Takes at most about so much memory: with smaller batches, if need be.
+    pub most_memory_mb: u64,
+    /// Pauses while the machine is hotter than this.
+    pub most_celsius: f32,
     /// Whether to write a whole voice instead of an adapter.
     pub is_merged: bool,
+}
+
+impl AdaptConfig {
+    /// The usual settings: `(recordings, name)`, `(base, output)`.
+    pub fn new((recordings, name): (PathBuf, String), (base, output): (Source, PathBuf)) -> Self {
+        Self {
+            recordings,
+            test: None,
+            name,
+            base,
+            work: work_folder(&output),
+            output,
+            method: Method::default(),
+            seed: 0,
+            depth: 5,
+            opens_conditioner: true,
+            stops_early: true,
+            takes_statistics: true,
+            scale: 1.0,
+            most_speech_seconds: 600.0,
+            most_time: None,
+            most_memory_mb: 1024,
+            most_celsius: 85.0,
+            is_merged: false,
+        }
+    }
 }
 
 /// What happens during [`adapt`].
 pub enum Event<'a> {
     /// Something is wrong with a recording.
     Remark(&'a Remark),
+    /// What will be done; training begins.
+    Planned(&'a Plan),
     /// Some of a stage is done.
     Progress {
         /// What is being done.

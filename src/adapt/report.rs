@@ -7,7 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::pairs::Usage;
-use super::{AdaptError, Figures};
+use super::pictures::Picture;
+use super::{AdaptError, Figures, Method, Plan};
 use crate::atomic_file;
 use crate::train::run::{LineKind, LogLine};
 
@@ -37,6 +38,10 @@ pub struct Report {
     pub base: String,
     /// SHA-256 of that one's weights.
     pub base_weights_sha256: String,
+    /// What it was taught with.
+    pub method: Method,
+    /// What was planned.
+    pub plan: Plan,
     /// Recordings found, used and left out.
     pub recordings: Usage,
     /// Recordings that were learnt from, that decided when to stop, and that were measured on.
@@ -70,10 +75,10 @@ impl Report {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<(), AdaptError> {
+    pub fn save(&self, folder: &Path, pictures: &[Picture]) -> Result<(), AdaptError> {
         std::fs::create_dir_all(folder).map_err(AdaptError::io(folder))?;
         let json = format!("{:#}\n", serde_json::json!(self));
-        for (name, text) in [("report.json", json), ("report.html", self.html())] {
+        for (name, text) in [("report.json", json), ("report.html", self.html(pictures))] {
             let path = folder.join(name);
             atomic_file::write(&path, |file| file.write_all(text.as_bytes()))
                 .map_err(AdaptError::io(&path))?;
@@ -82,7 +87,7 @@ impl Report {
     }
 
     /// A page that needs nothing but itself.
-    pub fn html(&self) -> String {
+    pub fn html(&self, pictures: &[Picture]) -> String {
         let row = |name: &str, before: f64, after: f64| {
             format!("<tr><td>{name}</td><td>{before:.3}</td><td>{after:.3}</td></tr>\n")
         };
@@ -102,6 +107,9 @@ impl Report {
         let left_out: String = (self.recordings.left_out.iter())
             .map(|remark| format!("<li>{}</li>\n", escaped(&remark.to_string())))
             .collect();
+        let pictures: String = (pictures.iter())
+            .map(|Picture { caption, url }| format!("<h2>{}</h2><img src=\"{url}\" alt=\"\">\n", escaped(caption)))
+            .collect();
         let curves: String = self.stages.iter().map(curve).collect();
         let memory = self.peak_rss_kb.map_or("unknown".to_owned(), |kb| format!("{} MB", kb / 1024));
         format!(
@@ -111,7 +119,7 @@ impl Report {
              <p>Adapted from {base} with {used} of {found} recordings ({seconds:.0} s of speech; {train} learnt from, \
              {validation} to decide when to stop, {test} measured on) in {minutes:.1} minutes, {memory} of memory. \
              {weights} weights changed, {bytes} bytes.</p>\n\
-             <table><tr><th></th><th>before</th><th>after</th></tr>\n{figures}</table>\n{curves}\n\
+             <table><tr><th></th><th>before</th><th>after</th></tr>\n{figures}</table>\n{pictures}{curves}\n\
              <h2>Left out</h2><ul>{left_out}</ul></html>\n",
             name = escaped(&self.name),
             base = escaped(&self.base),

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::Args;
-use fastglow::adapt::{AdaptConfig, Event, adapt, work_folder};
+use clap::{Args, ValueEnum};
+use fastglow::adapt::{self, AdaptConfig, Event};
 use fastglow::voice::{DEFAULT_VOICE, SearchPath};
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::failure::{Failure, warn};
+use super::failure::{Failure, note, warn};
 use super::train::{bar, show, summary};
 
 #[derive(Debug, Args)]
@@ -29,6 +30,33 @@ pub struct Arguments {
     /// Write a whole voice, which needs no base, instead of a small adapter.
     #[arg(long)]
     merge: bool,
+    /// Measure on the recordings of this folder; else a few of the others are held out.
+    #[arg(long, value_name = "FOLDER")]
+    test: Option<PathBuf>,
+    /// What to teach it with: the recordings, altered copies of them as well, or the norms of all layers too.
+    #[arg(long, value_enum, default_value_t = Method::Feature)]
+    method: Method,
+    /// Learn from so many minutes of speech at most.
+    #[arg(long, default_value_t = 10.0, value_parser = super::train::scale)]
+    minutes: f64,
+    /// Aim to be done in so many minutes, with fewer steps if need be.
+    #[arg(long, value_parser = super::train::scale)]
+    budget_minutes: Option<f64>,
+    /// Take at most about so many MB of memory, with smaller batches if need be.
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    max_memory: u64,
+    /// Pause while the machine is hotter than this.
+    #[arg(long, value_name = "CELSIUS", default_value_t = 85.0)]
+    max_temperature: f32,
+    /// How much to stand back behind other programs: 0 not at all, 19 as far as possible.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=19))]
+    nice: u8,
+    /// Keep the base voice's means and deviations of mel, pitch and energy.
+    #[arg(long)]
+    keep_statistics: bool,
+    /// Do all steps, even when they no longer help.
+    #[arg(long)]
+    no_early_stop: bool,
     /// Decoder blocks to open, counted from the last.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=16))]
     depth: u8,
@@ -43,7 +71,16 @@ pub struct Arguments {
     json: bool,
 }
 
+/// See [`fastglow::adapt::Method`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Method {
+    Feature,
+    Corpus,
+    Transfer,
+}
+
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    super::environment::stand_back(arguments.nice);
     super::environment::prepare(None);
     let path = SearchPath::from_environment();
     let output = match &arguments.output {
@@ -51,20 +88,39 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => path.place(&arguments.name)?,
     };
     let config = AdaptConfig {
-        recordings: arguments.recordings.clone(),
-        name: arguments.name.clone(),
-        base: path.find(&arguments.voice)?,
-        work: work_folder(&output),
-        output,
+        test: arguments.test.clone(),
+        method: match arguments.method {
+            Method::Feature => adapt::Method::Feature,
+            Method::Corpus => adapt::Method::Corpus,
+            Method::Transfer => adapt::Method::Transfer,
+        },
         seed: arguments.seed,
         depth: usize::from(arguments.depth),
+        stops_early: !arguments.no_early_stop,
+        takes_statistics: !arguments.keep_statistics,
         scale: arguments.scale,
+        most_speech_seconds: 60.0 * arguments.minutes,
+        most_time: arguments.budget_minutes.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
+        most_memory_mb: arguments.max_memory,
+        most_celsius: arguments.max_temperature,
         is_merged: arguments.merge,
+        ..AdaptConfig::new(
+            (arguments.recordings.clone(), arguments.name.clone()),
+            (path.find(&arguments.voice)?, output),
+        )
     };
     let mut bars: HashMap<&'static str, ProgressBar> = HashMap::new();
-    let report = adapt(&config, &mut |event| {
+    let report = adapt::adapt(&config, &mut |event| {
         match event {
             Event::Remark(remark) => warn(format_args!("left out: {remark}")),
+            Event::Planned(plan) => note(format_args!(
+                "{} recordings, {:.0} s of speech: {} steps, about {:.0} minutes and {} MB",
+                plan.recordings,
+                plan.speech_seconds,
+                plan.steps.iter().sum::<u64>(),
+                (plan.seconds / 60.0).ceil(),
+                plan.memory_mb,
+            )),
             Event::Progress { stage, done, total } => {
                 let bar = bars.entry(stage).or_insert_with(|| bar(stage));
                 show(bar, done as usize, total as usize);

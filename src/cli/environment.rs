@@ -18,6 +18,20 @@ pub fn prepare_for_months(threads: Option<usize>) {
     set(variables);
 }
 
+/// Stands back behind other programs, by so much of Unix's niceness; threads made from now on do too.
+#[cfg(unix)]
+pub fn stand_back(niceness: u8) {
+    use rustix::process::{getpriority_process, setpriority_process};
+    let is_nicer = getpriority_process(None).is_ok_and(|own| own >= i32::from(niceness));
+    if !is_nicer && let Err(error) = setpriority_process(None, i32::from(niceness)) {
+        tracing::debug!(%error, "as eager as before");
+    }
+}
+
+/// Elsewhere it is as eager as any program.
+#[cfg(not(unix))]
+pub fn stand_back(_niceness: u8) {}
+
 fn set(mut variables: Vec<(&'static str, String)>) {
     variables.retain(|(name, _)| std::env::var_os(name).is_none());
     if !variables.is_empty() {

@@ -147,3 +147,8 @@ pub fn tell(message: impl std::fmt::Display) {
 pub fn warn(message: impl std::fmt::Display) {
     eprintln!("warning: {message}");
 }
+
+/// Says something that is no result, on standard error.
+pub fn note(message: impl std::fmt::Display) {
+    eprintln!("{message}");
+}

@@ -37,6 +37,11 @@ enum Command {
         #[arg(default_value = DEFAULT_VOICE)]
         voice: String,
     },
+    /// Exchange an adapted voice with the one of its name that it replaced.
+    Rollback {
+        /// Its name.
+        voice: String,
+    },
     /// Delete a voice from the folder in which `fastglow adapt` puts voices, with what is left of its making.
     Remove {
         /// Its name.
@@ -49,6 +54,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let text = match &arguments.command {
         Command::List { json } => list(&path, *json),
         Command::Show { voice, json } => show(&Voice::load(&path.find(voice)?)?, *json)?,
+        Command::Rollback { voice } => {
+            let file = path.place(voice)?;
+            fastglow::adapt::rollback(&file)?;
+            format!("{}: the earlier voice is back; the same command takes it away again\n", file.display())
+        }
         Command::Remove { voice } => remove(&path, voice)?,
         Command::Verify { voice } => {
             let voice = Voice::load(&path.find(voice)?)?;
@@ -67,6 +77,7 @@ fn remove(path: &SearchPath, name: &str) -> Result<String, Failure> {
         move |source| Failure::File { path, source }
     };
     std::fs::remove_file(&file).map_err(failed(&file))?;
+    fastglow::adapt::forget_previous(&file)?;
     let work = file.with_extension("adapt");
     match std::fs::remove_dir_all(&work) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(&work)(error)),

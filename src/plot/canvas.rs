@@ -198,15 +198,17 @@ impl Canvas {
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), PlotError> {
-        atomic_file::write(path, |file| {
-            let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
-            encoder.set_color(png::ColorType::Rgb);
-            encoder.set_depth(png::BitDepth::Eight);
-            let mut writer = encoder.write_header().map_err(io::Error::from)?;
-            writer.write_image_data(&self.bytes).map_err(io::Error::from)?;
-            writer.finish().map_err(io::Error::from)
-        })
-        .map_err(|source| PlotError::write(path, source))
+        atomic_file::write(path, |file| self.encode(file)).map_err(|source| PlotError::write(path, source))
+    }
+
+    /// The picture as a PNG.
+    pub fn encode(&self, to: impl io::Write) -> io::Result<()> {
+        let mut encoder = png::Encoder::new(to, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let mut writer = encoder.write_header().map_err(io::Error::from)?;
+        writer.write_image_data(&self.bytes).map_err(io::Error::from)?;
+        writer.finish().map_err(io::Error::from)
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::signal::SignalError;
 
 pub use curves::{Curve, CurvePlot, loss_curve};
-pub use speech::{PhoneSpan, SpeechPlot, speech};
+pub use speech::{PhoneSpan, SpeechPlot, speech, speech_png};
 
 /// A picture could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -62,6 +62,16 @@ pub fn speech(plot: &SpeechPlot, path: &Path) -> Result<(), PlotError> {
     draw(plot)?.save(path)
 }
 
+/// Draws speech as the bytes of a PNG file.
+///
+/// # Errors
+/// There is no sound.
+pub fn speech_png(plot: &SpeechPlot) -> Result<Vec<u8>, PlotError> {
+    let mut bytes = Vec::new();
+    draw(plot)?.encode(&mut bytes).map_err(|source| PlotError::write(Path::new("memory"), source))?;
+    Ok(bytes)
+}
+
 fn draw(plot: &SpeechPlot) -> Result<Canvas, PlotError> {
     if plot.samples.is_empty() || plot.sample_rate_hz == 0 {
         return Err(PlotError::Empty { expected: "samples" });

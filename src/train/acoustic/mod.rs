@@ -269,6 +269,15 @@ fn compute(error: Error) -> candle_core::Error {
     }
 }
 
+/// Means and deviations over these examples, whose mels have `mels` bands.
+///
+/// # Errors
+/// An example's parts do not fit each other.
+pub fn statistics_of(examples: &[Example], mels: usize) -> Result<Statistics> {
+    let prepared: Result<Vec<_>> = examples.iter().map(|e| Prepared::new(e.clone(), mels)).collect();
+    Ok(statistics(&prepared?, mels))
+}
+
 /// Means and deviations over the training utterances.
 fn statistics(examples: &[Prepared], mels: usize) -> Statistics {
     let mut bands = vec![Moments::default(); mels];
