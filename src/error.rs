@@ -13,6 +13,9 @@ pub enum Error {
     /// A voice is missing, damaged or cannot be written.
     #[error(transparent)]
     Voice(#[from] crate::voice::VoiceError),
+    /// A checkpoint of another program could not be taken.
+    #[error(transparent)]
+    Import(#[from] crate::import::ImportError),
     /// Sound could not be played or written.
     #[error(transparent)]
     Audio(#[from] crate::audio::AudioError),
@@ -67,6 +70,7 @@ impl Error {
         match self {
             Error::Compute(_) | Error::Thread { .. } => None,
             Error::Voice(error) => error.hint(),
+            Error::Import(error) => error.hint(),
             Error::Audio(error) => error.hint(),
             Error::Acoustic(error) => error.hint(),
             Error::SpeakConfig(_) | Error::Job(_) | Error::Chunk(_) => None,

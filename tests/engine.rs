@@ -218,13 +218,15 @@ fn refusal(configs: ModelConfigs) -> VoiceError {
 #[test]
 fn a_voice_whose_tensors_do_not_fit_is_refused_with_their_name() {
     let wide = acoustic::Config { encoder_filter: 48, ..tiny_voice::acoustic_config() };
-    let configs = ModelConfigs { acoustic: serde_json::to_value(wide).unwrap(), ..tiny_voice::configs() };
+    let configs =
+        ModelConfigs { acoustic: Some(serde_json::to_value(wide).unwrap()), ..tiny_voice::configs() };
     let error = refusal(configs);
     assert!(matches!(error, VoiceError::Model { part: "acoustic", .. }), "{error}");
     assert!(error.to_string().contains("48"), "{error}");
 
     let deep = vocoder::Config { flows: 3, ..tiny_voice::vocoder_config() };
-    let configs = ModelConfigs { vocoder: serde_json::to_value(deep).unwrap(), ..tiny_voice::configs() };
+    let configs =
+        ModelConfigs { vocoder: Some(serde_json::to_value(deep).unwrap()), ..tiny_voice::configs() };
     let error = refusal(configs);
     assert!(error.to_string().contains("vocoder.convinv.2.weight"), "{error}");
 }
@@ -232,11 +234,12 @@ fn a_voice_whose_tensors_do_not_fit_is_refused_with_their_name() {
 #[test]
 fn a_voice_with_tensors_to_spare_or_two_minds_is_refused() {
     let shallow = vocoder::Config { flows: 1, ..tiny_voice::vocoder_config() };
-    let configs = ModelConfigs { vocoder: serde_json::to_value(shallow).unwrap(), ..tiny_voice::configs() };
+    let configs =
+        ModelConfigs { vocoder: Some(serde_json::to_value(shallow).unwrap()), ..tiny_voice::configs() };
     assert!(matches!(refusal(configs), VoiceError::Damaged { fault: Fault::UnusedTensors { .. }, .. }));
     let other_rate = vocoder::Config { sample_rate_hz: 16_000, ..tiny_voice::vocoder_config() };
     let configs =
-        ModelConfigs { vocoder: serde_json::to_value(other_rate).unwrap(), ..tiny_voice::configs() };
+        ModelConfigs { vocoder: Some(serde_json::to_value(other_rate).unwrap()), ..tiny_voice::configs() };
     assert!(refusal(configs).to_string().contains("16000"));
 }
 

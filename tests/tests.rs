@@ -4,6 +4,7 @@ mod acoustic;
 #[cfg(feature = "train")]
 mod adapt;
 mod audio;
+mod checkpoints;
 mod chunker;
 #[cfg(feature = "cli")]
 mod cli;

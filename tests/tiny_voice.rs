@@ -78,8 +78,8 @@ pub fn weights() -> BTreeMap<String, Tensor> {
 
 pub fn configs() -> ModelConfigs {
     ModelConfigs {
-        acoustic: serde_json::to_value(acoustic_config()).unwrap(),
-        vocoder: serde_json::to_value(vocoder_config()).unwrap(),
+        acoustic: Some(serde_json::to_value(acoustic_config()).unwrap()),
+        vocoder: Some(serde_json::to_value(vocoder_config()).unwrap()),
     }
 }
 

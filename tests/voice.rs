@@ -36,8 +36,8 @@ fn weights() -> BTreeMap<String, Tensor> {
 
 fn tiny_voice(packing: Packing) -> Voice {
     let configs = ModelConfigs {
-        acoustic: serde_json::json!({ "width": 64 }),
-        vocoder: serde_json::json!({ "flows": 1 }),
+        acoustic: Some(serde_json::json!({ "width": 64 })),
+        vocoder: Some(serde_json::json!({ "flows": 1 })),
     };
     Voice::new(meta(), configs, &weights(), packing).unwrap()
 }

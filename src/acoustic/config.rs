@@ -90,6 +90,26 @@ pub struct Config {
     pub post_net: Vec<PostNetPart>,
     /// Dropout in training.
     pub dropout: f32,
+    /// Rows of the table of speakers (published); 0 where there is one speaker and no table.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub speakers: usize,
+    /// What normalised pitch and energy stand for (published), if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<PublishedStatistics>,
+}
+
+/// Mean and standard deviation of what a published model was trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedStatistics {
+    /// Of the pitch of phones, in Hz.
+    pub pitch_hz: [f32; 2],
+    /// Of the energy of phones: the norm of a frame's magnitude spectrum.
+    pub energy: [f32; 2],
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Default for Config {
@@ -120,6 +140,8 @@ impl Default for Config {
                 PostNetPart::Gated { kernel: 3, bound: 1.0 },
             ],
             dropout: 0.1,
+            speakers: 0,
+            statistics: None,
         }
     }
 }
@@ -158,6 +180,8 @@ impl Config {
             variance_bins: 256,
             post_net: vec![PostNetPart::Convolutions { width: 512, kernel: 5, layers: 5 }],
             dropout: 0.2,
+            speakers: 0,
+            statistics: None,
         }
     }
 
@@ -186,6 +210,7 @@ impl Config {
             ("duration_bins", self.duration_bins, if native { 2 } else { 1 }, 1024),
             ("variance_bins", self.variance_bins, if native { 0 } else { 2 }, 4096),
             ("post-net parts", self.post_net.len(), 0, 8),
+            ("speakers", self.speakers, 0, if native { 0 } else { 16_384 }),
         ];
         for (name, got, least, most) in limits {
             in_range(name, got, (least, most))?;
@@ -206,6 +231,13 @@ impl Config {
         }
         if !(0.0..=0.9).contains(&self.dropout) {
             return Err(bad("dropout", "0 to 0.9", self.dropout));
+        }
+        if let Some(PublishedStatistics { pitch_hz, energy }) = self.statistics {
+            for [mean, deviation] in [pitch_hz, energy] {
+                if !(mean.is_finite() && deviation > 0.0 && deviation.is_finite()) {
+                    return Err(bad("statistics", "a mean and a deviation above 0", deviation));
+                }
+            }
         }
         self.post_net.iter().try_for_each(PostNetPart::validate)
     }

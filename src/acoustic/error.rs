@@ -58,6 +58,30 @@ pub enum Error {
         /// The layout that has it.
         needed: &'static str,
     },
+    /// The voice was not trained on the published table of symbols.
+    #[error(
+        "acoustic model: expected the {expected} symbols of the published table to speak from, got {got}"
+    )]
+    SymbolTable {
+        /// Rows of the published table.
+        expected: usize,
+        /// Rows of the voice's.
+        got: usize,
+    },
+    /// Nobody of this number speaks in the voice.
+    #[error("speaker: expected 0 to {}, got {got}", .speakers - 1)]
+    Speaker {
+        /// How many there are.
+        speakers: usize,
+        /// The number given.
+        got: u32,
+    },
+    /// A published voice without the statistics of its training speech.
+    #[error("{what}: the voice does not know what its values stand for")]
+    Statistics {
+        /// The control.
+        what: &'static str,
+    },
     /// A tensor is missing or misshapen, or an operation failed.
     #[error("acoustic model: {0}")]
     Compute(#[from] candle_core::Error),
@@ -73,7 +97,14 @@ impl Error {
             }
             Error::Phones { got: 0, .. } => None,
             Error::Phones { .. } | Error::Frames { .. } => Some("split the text into shorter phrases".into()),
-            Error::Symbol { .. } | Error::Layout { .. } | Error::Compute(_) => None,
+            Error::Speaker { speakers, .. } => Some(match speakers {
+                1 => "this voice has one speaker".into(),
+                _ => format!("choose one of its {speakers} speakers with `--speaker`"),
+            }),
+            Error::Statistics { .. } => Some("import it again with `--stats stats.json`".into()),
+            Error::Symbol { .. } | Error::SymbolTable { .. } | Error::Layout { .. } | Error::Compute(_) => {
+                None
+            }
         }
     }
 }

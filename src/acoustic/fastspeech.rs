@@ -20,18 +20,14 @@ use super::predictor::{Predictor, duration_draw, round_keeping_sum};
 use super::published::PublishedAdaptor;
 use super::tokens::positions;
 use super::{
-    Config, Controls, CounterNoise, Dropout, Error, FftBlock, Layout, Mel, Padding, PostNet, Regulated,
-    Tokens, VARIANCES, contour,
+    Config, Controls, CounterNoise, Dropout, Error, F0_RANGE_HZ, FftBlock, Layout, MEL_FLOOR, Mel, Padding,
+    PostNet, Regulated, Tokens, VARIANCES, contour,
 };
 use crate::nn::{Embedding, Init, Linear, Params, ops};
 use crate::phoneme::PhonemeSeq;
 
 /// Most tokens of one call.
 const MAX_TOKENS: usize = 1000;
-/// Lowest log-mel: the front end clamps magnitudes at 1e-5.
-const MEL_FLOOR: f32 = -11.512_925;
-/// F0 of speech, in Hz; what lies outside is an accident, and the excitation would alias or stall on it.
-const F0_RANGE_HZ: (f32, f32) = (30.0, 1200.0);
 /// Log-variances stay within this much of their centre, so that no token's likelihood runs away.
 const LOG_VARIANCE_SPAN: f64 = 4.0;
 const LOG_VARIANCE_CENTRE: f64 = -1.0;
@@ -431,15 +427,56 @@ impl FastSpeech {
         Ok((durations, variances))
     }
 
-    /// Speaks a phrase with a native voice.
+    /// Whether it can speak our phrases: a native model always, a published one if it was trained on the published symbols.
     ///
     /// # Errors
-    /// The layout is not the native one, a control is out of range, the phrase is empty or too long, or a tensor
+    /// It has another table of symbols.
+    pub fn check_speakable(&self) -> std::result::Result<(), Error> {
+        match self.adaptor {
+            Adaptor::Native(_) => Ok(()),
+            Adaptor::Published(_) => self.check_symbols(),
+        }
+    }
+
+    /// Speaks a phrase.
+    ///
+    /// # Errors
+    /// The model lacks what a control asks for, a control is out of range, the phrase is empty or too long, or a tensor
     /// operation failed.
     pub fn speak(&self, phrase: &PhonemeSeq, controls: &Controls) -> std::result::Result<Mel, Error> {
-        let statistics = self.statistics()?;
-        controls.validate()?;
+        self.say(phrase, controls, None)
+    }
+
+    /// Speaks a phrase with given durations in frames, one a phone.
+    ///
+    /// # Errors
+    /// As [`FastSpeech::speak`], or there are not as many durations as phones.
+    pub fn speak_timed(
+        &self,
+        phrase: &PhonemeSeq,
+        controls: &Controls,
+        durations_frames: &[u32],
+    ) -> std::result::Result<Mel, Error> {
         check_tokens(phrase.phones.len())?;
+        if durations_frames.len() != phrase.phones.len() {
+            return Err(Error::Phones { most: phrase.phones.len(), got: durations_frames.len() });
+        }
+        self.say(phrase, controls, Some(durations_frames))
+    }
+
+    fn say(
+        &self,
+        phrase: &PhonemeSeq,
+        controls: &Controls,
+        given: Option<&[u32]>,
+    ) -> std::result::Result<Mel, Error> {
+        controls.validate()?;
+        self.check_speaker(controls.speaker)?;
+        check_tokens(phrase.phones.len())?;
+        if self.config.layout == Layout::Published {
+            return self.speak_published(phrase, controls, given);
+        }
+        let statistics = self.statistics()?;
         let tokens = Tokens::from_phones(&[&phrase.phones], &self.device)?;
         let encoded = self.encode(&tokens, &Dropout::off())?;
         let (durations, variances) = self.prosody(&encoded, controls)?;
@@ -448,7 +485,7 @@ impl FastSpeech {
         let scaled: Vec<f32> = (durations.iter().zip(&phrase.phones))
             .map(|(frames, phone)| (frames / controls.rate).max(least(phone.symbol.pause().is_some())))
             .collect();
-        let mut durations_frames = round_keeping_sum(&scaled);
+        let mut durations_frames = given.map_or_else(|| round_keeping_sum(&scaled), <[u32]>::to_vec);
         if durations_frames.iter().all(|&frames| frames == 0) {
             durations_frames[0] = 1;
         }

@@ -16,23 +16,33 @@ mod noise;
 mod post_net;
 mod predictor;
 mod published;
+mod published_speech;
+mod published_symbols;
 mod regulator;
 mod tokens;
 
 pub use attention::{FftBlock, Padding, SelfAttention};
-pub use config::{Config, FRAMES_PER_SECOND, Layout, PostNetPart, VARIANCES};
+pub use config::{Config, FRAMES_PER_SECOND, Layout, PostNetPart, PublishedStatistics, VARIANCES};
 pub use dropout::Dropout;
 pub use error::Error;
 pub use fastspeech::{Encoded, FastSpeech, Frames, Statistics, Teacher, TeacherForced};
 pub use post_net::{Gated, HighBand, PostNet, Wavenet, WavenetStream};
 pub use predictor::{DurationChoice, round_keeping_sum};
-pub use published::{PublishedControls, PublishedOutput, from_published};
+pub use published::{PublishedControls, PublishedOutput};
+pub use published_symbols::{PUBLISHED_SYMBOLS, published_id};
 pub use regulator::{Regulated, contour, token_variances};
 pub use tokens::Tokens;
 
 pub(crate) use noise::CounterNoise;
 
+pub(crate) use tokens::positions;
+
 use candle_core::Tensor;
+
+/// Lowest log-mel: the front end clamps magnitudes at 1e-5.
+const MEL_FLOOR: f32 = -11.512_925;
+/// F0 of speech, in Hz; what lies outside is an accident, and the excitation would alias or stall on it.
+const F0_RANGE_HZ: (f32, f32) = (30.0, 1200.0);
 
 /// A phrase as frames: the output of this stage, the input of `vocoder`.
 ///
@@ -71,6 +81,8 @@ pub struct Controls {
     pub durations: DurationChoice,
     /// What the variation depends on; the same seed gives the same speech.
     pub seed: u64,
+    /// Who speaks, of a voice with several speakers.
+    pub speaker: u32,
 }
 
 impl Default for Controls {
@@ -82,6 +94,7 @@ impl Default for Controls {
             expressiveness: 0.0,
             durations: DurationChoice::Mean,
             seed: 0,
+            speaker: 0,
         }
     }
 }

@@ -70,7 +70,7 @@ fn padded(sequences: &[Vec<u32>], device: &Device) -> Result<Tensor> {
 ///
 /// # Errors
 /// Out of memory.
-pub(super) fn positions(count: usize, width: usize, device: &Device) -> Result<Tensor> {
+pub(crate) fn positions(count: usize, width: usize, device: &Device) -> Result<Tensor> {
     let mut values = Vec::with_capacity(count * width);
     for position in 0..count {
         for i in 0..width {

@@ -11,11 +11,13 @@ mod check;
 mod devices;
 mod environment;
 mod failure;
+mod import;
 mod input;
 mod interrupt;
 #[cfg(all(feature = "daemon", unix))]
 mod journal;
 mod picture;
+mod quantize;
 #[cfg(all(feature = "daemon", unix))]
 mod say;
 #[cfg(all(feature = "daemon", unix))]
@@ -72,6 +74,8 @@ enum Command {
     Bench(bench::Arguments),
     /// List, show and verify voices.
     Voices(voices::Arguments),
+    /// Make a voice of published FastSpeech 2 and WaveGlow checkpoints.
+    Import(import::Arguments),
     /// List the sound cards.
     #[cfg(feature = "device")]
     Devices(devices::Arguments),
@@ -105,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Speak(arguments) => speak::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
+        Command::Import(arguments) => import::run(arguments),
         #[cfg(feature = "device")]
         Command::Devices(arguments) => devices::run(arguments),
         #[cfg(all(feature = "daemon", unix))]

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use fastglow::audio::{self, SINKS, SinkConfig, Target};
 use fastglow::engine::{Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer};
 use fastglow::text::{TextError, UnspokenKind, normalise};
-use fastglow::voice::{DEFAULT_VOICE, SearchPath};
+use fastglow::voice::{DEFAULT_VOICE, SearchPath, Voice};
 
 use super::environment;
 use super::failure::{Failure, warn};
@@ -41,6 +41,14 @@ pub struct Arguments {
     /// The voice: a name from `fastglow voices list`, or a .gguf file.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_VOICE)]
     voice: String,
+
+    /// Take the vocoder of another voice: a name, or a .gguf file.
+    #[arg(long, value_name = "NAME")]
+    vocoder: Option<String>,
+
+    /// Who speaks, of a voice with several speakers, counted from 0.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    speaker: u32,
 
     /// Another seed says the same thing a little differently; the same one, exactly alike.
     #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
@@ -97,7 +105,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),
     };
-    let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
+    let path = SearchPath::from_environment();
+    let mut voice = Voice::load(&path.find(&arguments.voice)?)?;
+    if let Some(vocoder) = &arguments.vocoder {
+        voice = voice.with_vocoder(Voice::load(&path.find(vocoder)?)?)?;
+    }
+    let synthesizer = Synthesizer::new(&voice)?;
     let interrupt = Interrupt::listen()?;
     let engine =
         Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;
@@ -134,6 +147,7 @@ fn speak_config(arguments: &Arguments) -> SpeakConfig {
         pitch_semitones: arguments.pitch,
         volume_db: arguments.volume,
         expressiveness: arguments.expressiveness,
+        speaker: arguments.speaker,
         ..SpeakConfig::default()
     }
 }

@@ -1,7 +1,7 @@
 //! `fastglow voices`
 
 use clap::{Args, Subcommand};
-use fastglow::engine::Synthesizer;
+use fastglow::engine::{Synthesizer, acoustic_model, vocoder_model};
 use fastglow::voice::{DEFAULT_VOICE, Found, Part, SearchPath, Voice};
 use fastglow::{acoustic, vocoder};
 use serde_json::{Value, json};
@@ -63,11 +63,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Verify { voice } => {
             let voice = Voice::load(&path.find(voice)?)?;
             voice.verify()?;
-            Synthesizer::new(&voice)?;
+            build(&voice)?;
             format!("{}: sound ({} tensors)\n", voice.origin(), voice.tensors().count())
         }
     };
     super::print(&text)
+}
+
+/// That its models can be built: both together, or the one there is.
+fn build(voice: &Voice) -> fastglow::Result<()> {
+    match (voice.has(Part::Acoustic), voice.has(Part::Vocoder)) {
+        (true, false) => acoustic_model(voice).map(drop),
+        (false, true) => vocoder_model(voice).map(drop),
+        _ => Synthesizer::new(voice).map(drop),
+    }
 }
 
 fn remove(path: &SearchPath, name: &str) -> Result<String, Failure> {
@@ -120,9 +129,19 @@ fn list(path: &SearchPath, as_json: bool) -> String {
 
 fn show(voice: &Voice, as_json: bool) -> Result<String, Failure> {
     let meta = voice.meta();
-    let acoustic: acoustic::Config = voice.config(Part::Acoustic)?;
-    let vocoder: vocoder::Config = voice.config(Part::Vocoder)?;
-    let costs = [acoustic.macs_per_second(), vocoder.macs_per_second()];
+    // An imported voice may have one model alone.
+    let costs = [
+        voice
+            .has(Part::Acoustic)
+            .then(|| voice.config::<acoustic::Config>(Part::Acoustic))
+            .transpose()?
+            .map(|config| config.macs_per_second()),
+        voice
+            .has(Part::Vocoder)
+            .then(|| voice.config::<vocoder::Config>(Part::Vocoder))
+            .transpose()?
+            .map(|config| config.macs_per_second()),
+    ];
     let counts = [Part::Acoustic, Part::Vocoder].map(|part| voice.weight_count(part));
     if as_json {
         let object = json!({
@@ -141,8 +160,11 @@ fn show(voice: &Voice, as_json: bool) -> Result<String, Failure> {
         });
         return Ok(format!("{object:#}\n"));
     }
-    let model = |count: usize, cost: f64| {
-        format!("{:.2} M weights, {:.2} GMAC per second of speech", count as f64 / 1e6, cost / 1e9)
+    let model = |count: usize, cost: Option<f64>| match cost {
+        Some(cost) => {
+            format!("{:.2} M weights, {:.2} GMAC per second of speech", count as f64 / 1e6, cost / 1e9)
+        }
+        None => "none".into(),
     };
     let mut rows = vec![
         ("name", meta.name.clone()),

@@ -76,6 +76,8 @@ pub struct Speech {
     pub pitch_semitones: f32,
     pub volume_db: f32,
     pub expressiveness: f32,
+    /// Who speaks, of a voice with several speakers.
+    pub speaker: u32,
     pub noise_scale: f32,
     pub first_window_frames: usize,
     pub longest_window_frames: usize,
@@ -89,6 +91,7 @@ impl Default for Speech {
             pitch_semitones: usual.pitch_semitones,
             volume_db: usual.volume_db,
             expressiveness: usual.expressiveness,
+            speaker: usual.speaker,
             noise_scale: usual.noise_scale,
             first_window_frames: usual.first_window_frames,
             longest_window_frames: usual.longest_window_frames,

@@ -133,6 +133,7 @@ fn resolve_speech(speech: &Speech) -> Result<SpeakConfig, Wrong> {
         pitch_semitones: speech.pitch_semitones,
         volume_db: speech.volume_db,
         expressiveness: speech.expressiveness,
+        speaker: speech.speaker,
         noise_scale: speech.noise_scale,
         first_window_frames: speech.first_window_frames,
         longest_window_frames: speech.longest_window_frames,

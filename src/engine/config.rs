@@ -13,7 +13,10 @@ pub struct SpeakConfig {
     pub volume_db: f32,
     /// 0 speaks the most likely prosody, 1 varies it as the training speech does. 0 to 2.
     pub expressiveness: f32,
-    /// Standard deviation of the vocoder's latent noise, 0 to 1.5: lower is smoother and duller.
+    /// Who speaks, of a voice with several speakers.
+    pub speaker: u32,
+    /// Standard deviation of the vocoder's latent noise, in units of the voice's own, 0 to 1.5: lower is smoother and
+    /// duller.
     pub noise_scale: f32,
     /// Frames of an utterance's first window: the shorter, the earlier it sounds.
     pub first_window_frames: usize,
@@ -29,6 +32,7 @@ impl Default for SpeakConfig {
             pitch_semitones: 0.0,
             volume_db: 0.0,
             expressiveness: 0.0,
+            speaker: 0,
             noise_scale: 1.0,
             first_window_frames: 8,
             longest_window_frames: 64,

@@ -15,6 +15,7 @@ mod config;
 mod event;
 mod gain;
 mod job;
+mod models;
 mod parallel;
 mod phrase;
 mod stats;
@@ -25,17 +26,18 @@ mod windows;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::Result;
 use crate::acoustic::{self, FastSpeech};
 use crate::phoneme::{Pronouncer, UserWords};
 use crate::text::{Pace, normalise};
-use crate::vocoder::{self, Inversion, WaveGlow};
+use crate::vocoder::{self, WaveGlow};
 use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
-use crate::{Error, Result};
 
 pub use config::{SpeakConfig, SpeakConfigError};
 pub use event::{Event, Listener, Omission, PhoneMark, WordMark};
 pub use gain::Gain;
 pub use job::{Job, JobError, JobId, JobText, Pacing, Report};
+pub use models::{acoustic_model, vocoder_model};
 pub use parallel::{Engine, EngineConfig, JobListener, OpenSink, Stopper};
 pub use phrase::Phrase;
 pub use stats::{Stats, peak_rss_kb};
@@ -84,19 +86,15 @@ impl Synthesizer {
         let acoustic_config: acoustic::Config = voice.config(Part::Acoustic)?;
         let vocoder_config: vocoder::Config = voice.config(Part::Vocoder)?;
         check_agreement(voice, &acoustic_config, &vocoder_config)?;
-        let params = voice.params();
-        let acoustic = FastSpeech::new(&acoustic_config, &params.pp(Part::Acoustic.name()))
-            .map_err(|error| misfit(voice, Part::Acoustic, error))?;
-        // Only the native layout speaks from our phones.
-        acoustic.statistics().map_err(|error| misfit(voice, Part::Acoustic, error))?;
-        let mut vocoder = WaveGlow::new(&vocoder_config, &params.pp(Part::Vocoder.name()))
-            .map_err(|error| misfit(voice, Part::Vocoder, error))?;
-        vocoder.prepare_synthesis(Inversion::Lu).map_err(|error| misfit(voice, Part::Vocoder, error))?;
-        let unused = params.unused();
-        if let Some(first) = unused.first() {
-            let fault = Fault::UnusedTensors { count: unused.len(), first: first.clone() };
-            return Err(damaged(voice, fault));
+        if !voice.meta().language.to_ascii_lowercase().starts_with("en") {
+            let language = voice.meta().language.clone();
+            return Err(VoiceError::Language { origin: voice.origin().into(), language }.into());
         }
+        let params = voice.params();
+        let acoustic = models::acoustic(voice, &params)?;
+        acoustic.check_speakable().map_err(|error| models::misfit(voice, Part::Acoustic, error))?;
+        let vocoder = models::vocoder(voice, &params)?;
+        models::check_used(voice, &params, "")?;
         let models = Models {
             meta: voice.meta().clone(),
             pronouncer: Pronouncer::with(words),
@@ -175,14 +173,6 @@ impl Synthesizer {
     }
 }
 
-fn damaged(voice: &Voice, fault: Fault) -> Error {
-    VoiceError::Damaged { origin: voice.origin().into(), fault }.into()
-}
-
-fn misfit(voice: &Voice, part: Part, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    VoiceError::Model { origin: voice.origin().into(), part: part.name(), source: Box::new(source) }.into()
-}
-
 /// The two models and the metadata must speak of the same frames and samples.
 fn check_agreement(voice: &Voice, acoustic: &acoustic::Config, vocoder: &vocoder::Config) -> Result<()> {
     let mel = &voice.meta().mel;
@@ -195,7 +185,7 @@ fn check_agreement(voice: &Voice, acoustic: &acoustic::Config, vocoder: &vocoder
     for (key, expected, got) in pairs {
         if expected != got {
             let reason = format!("the voice says {expected}, one of its models {got}");
-            return Err(damaged(voice, Fault::Value { key: format!("fastglow.{key}"), reason }));
+            return Err(models::damaged(voice, Fault::Value { key: format!("fastglow.{key}"), reason }));
         }
     }
     Ok(())

@@ -157,6 +157,7 @@ impl PhraseMaker {
             durations: DurationChoice::Mean,
             // Each phrase varies in its own way.
             seed: config.seed.wrapping_add(self.phrases),
+            speaker: config.speaker,
             ..Controls::default()
         };
         let span = tracing::debug_span!("mel", phones = part.seq.phones.len()).entered();

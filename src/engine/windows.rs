@@ -15,7 +15,8 @@ pub(super) struct Windows {
 
 impl Windows {
     pub fn new(models: &Models, config: &SpeakConfig) -> Result<Self> {
-        let noise = Noise::Seeded { seed: config.seed, scale: config.noise_scale };
+        let scale = config.noise_scale * models.vocoder.config().noise_scale;
+        let noise = Noise::Seeded { seed: config.seed, scale };
         Ok(Self {
             voice: models.meta.name.clone(),
             gain: Gain::from_db(config.volume_db),

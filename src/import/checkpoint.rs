@@ -1,4 +1,4 @@
-//! A PyTorch checkpoint: which tensors it holds, and their values when asked for.
+//! A checkpoint of PyTorch's or in safetensors: which tensors it holds, and their values when asked for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -12,6 +12,7 @@ use candle_core::{Device, Tensor};
 use super::archive::{Archive, is_archive};
 use super::graph::{self, GraphError, StoredTensor, storage_info};
 use super::pickle::{Node, Pickle, PickleError};
+use super::safetensors;
 use crate::nn::Bytes;
 
 /// A checkpoint larger than this is not one of a voice.
@@ -41,8 +42,8 @@ pub enum CheckpointError {
         /// What is wrong.
         problem: &'static str,
     },
-    /// It is neither of PyTorch's formats.
-    #[error("not a PyTorch checkpoint: {problem}")]
+    /// It is of none of the formats.
+    #[error("not a checkpoint: {problem}")]
     Kind {
         /// What was found instead.
         problem: &'static str,
@@ -75,7 +76,9 @@ impl CheckpointError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Kind { .. } => "give a file that `torch.save` wrote (.pt, .pth, .pth.tar)",
+            Self::Kind { .. } => {
+                "give a file that `torch.save` wrote (.pt, .pth, .pth.tar), or a .safetensors file"
+            }
             Self::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => return None,
             Self::Size { .. } => "save the model alone, without the optimizer",
             _ => "the file is damaged or was cut off: download it again",
@@ -84,7 +87,7 @@ impl CheckpointError {
     }
 }
 
-/// A file that `torch.save` wrote. Its tensors stay in the file until they are read.
+/// A file that `torch.save` wrote, or a safetensors file. Its tensors stay in the file until they are read.
 #[derive(Debug)]
 pub struct Checkpoint {
     file: Bytes,
@@ -94,7 +97,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads what a file says about its tensors: zip or, before PyTorch 1.6, not.
+    /// Reads what a file says about its tensors: safetensors, or PyTorch's, which is zip or, before 1.6, not.
     ///
     /// # Errors
     /// It cannot be read, is no checkpoint, or is refused; [`CheckpointError`] says why.
@@ -109,11 +112,14 @@ impl Checkpoint {
         }
         let mut file = File::open(path)?;
         let mut first = Vec::new();
-        file.by_ref().take(4).read_to_end(&mut first)?;
+        file.by_ref().take(9).read_to_end(&mut first)?;
         if is_archive(&first) {
             let file = Bytes::File(Mutex::new(file));
             let (pickle, storages) = read_archive(&file, size)?;
             Self::new(file, pickle, storages)
+        } else if safetensors::is_table(&first) {
+            let (tensors, storages) = safetensors::read(&mut file, size)?;
+            Self::of_tensors(Bytes::File(Mutex::new(file)), storages, (tensors, Vec::new()))
         } else {
             let (pickle, storages) = read_legacy(&mut file, size)?;
             Self::new(Bytes::File(Mutex::new(file)), pickle, storages)
@@ -134,10 +140,18 @@ impl Checkpoint {
                 tensors.insert(tensor.name.clone(), tensor);
             }
         }
+        attributes.sort();
+        Self::of_tensors(file, storages, (tensors, attributes))
+    }
+
+    fn of_tensors(
+        file: Bytes,
+        storages: HashMap<String, Range<u64>>,
+        (tensors, attributes): (BTreeMap<String, StoredTensor>, Vec<String>),
+    ) -> Result<Self, CheckpointError> {
         if tensors.is_empty() {
             return Err(CheckpointError::Kind { problem: "it holds no tensor" });
         }
-        attributes.sort();
         Ok(Self { file, storages, tensors, attributes })
     }
 

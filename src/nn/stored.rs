@@ -85,6 +85,11 @@ impl Stored {
         self.dtype
     }
 
+    /// The number of its bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.data.len()
+    }
+
     /// Its bytes, little-endian.
     ///
     /// # Errors

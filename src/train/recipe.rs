@@ -234,7 +234,7 @@ pub fn assemble(work: &Path, meta: Meta, packing: Packing) -> Result<Voice, Trai
         }
         let settings: Vec<serde_json::Value> = serde_json::from_str(&progress.config)
             .map_err(|e| TrainError::damaged(&Files::new(&work.join(last.name)).best, e))?;
-        let config = settings.into_iter().next().unwrap_or_default();
+        let config = settings.into_iter().next();
         match part {
             Part::Acoustic => configs.acoustic = config,
             Part::Vocoder => configs.vocoder = config,

@@ -105,6 +105,17 @@ pub struct Config {
     pub log_scale_limit: Option<f64>,
     /// Samples are divided by this before the analysis: the RMS of the training speech, 1 in published models.
     pub sample_rms: f64,
+    /// Standard deviation of the latent noise at which the voice sounds best: 0.6 for the published weights.
+    #[serde(default = "unit", skip_serializing_if = "is_unit")]
+    pub noise_scale: f32,
+}
+
+fn unit() -> f32 {
+    1.0
+}
+
+fn is_unit(scale: &f32) -> bool {
+    *scale == 1.0
 }
 
 /// A vocoder configuration that cannot be built.
@@ -133,6 +144,7 @@ impl Config {
             wavenet: WavenetConfig { layers: 3, channels: 128, kernel: 3, dilation_cycle: 2, causal: true },
             log_scale_limit: Some(6.0),
             sample_rms: 0.1,
+            noise_scale: 1.0,
         }
     }
 
@@ -151,6 +163,7 @@ impl Config {
             wavenet: WavenetConfig { layers: 8, channels: 256, kernel: 3, dilation_cycle: 8, causal: false },
             log_scale_limit: None,
             sample_rms: 1.0,
+            noise_scale: 0.6,
         }
     }
 
@@ -273,6 +286,9 @@ impl Config {
         within("early_every", self.early_every, 0, 32)?;
         if self.log_scale_limit.is_some_and(|limit| !(0.1..=20.0).contains(&limit)) {
             return fail("log_scale_limit", "expected 0.1 to 20".into());
+        }
+        if !(0.0..=1.5).contains(&self.noise_scale) {
+            return fail("noise_scale", format!("expected 0 to 1.5, got {}", self.noise_scale));
         }
         if !(1e-4..=1.0).contains(&self.sample_rms) {
             return fail("sample_rms", format!("expected 0.0001 to 1, got {}", self.sample_rms));

@@ -55,6 +55,22 @@ pub enum VoiceError {
         /// Where a voice of that name is, and the sum of its weights.
         got: Option<Box<(String, String)>>,
     },
+    /// The voice holds the other model alone.
+    #[error("voice {origin}: holds no {part} model")]
+    NoModel {
+        /// The file.
+        origin: String,
+        /// `acoustic` or `vocoder`.
+        part: &'static str,
+    },
+    /// The voice speaks a language that this program cannot pronounce.
+    #[error("voice {origin}: expected English, got the language `{language}`")]
+    Language {
+        /// The file.
+        origin: String,
+        /// Its language.
+        language: String,
+    },
     /// An adapter where a voice is needed that stands alone.
     #[error("voice {origin}: expected a whole voice, got an adapter")]
     NotWhole {
@@ -256,6 +272,19 @@ impl VoiceError {
                 "put the `{name}` that it was made from beside it, or adapt again from the one that is here; \
                  `--merge` makes a voice that needs no base"
             ),
+            VoiceError::NoModel { part: "vocoder", .. } => {
+                "import both checkpoints into one voice (`fastglow import --acoustic … --vocoder …`), or lend it a \
+                 vocoder: `fastglow speak --vocoder NAME`"
+                    .into()
+            }
+            VoiceError::NoModel { .. } => {
+                "import both checkpoints into one voice (`fastglow import --acoustic … --vocoder …`), or use this one \
+                 as the vocoder of another: `fastglow speak --vocoder FILE`"
+                    .into()
+            }
+            VoiceError::Language { .. } => {
+                "only English text becomes phones here; its models run with ids of their own: `fastglow parity`".into()
+            }
             VoiceError::NotWhole { .. } => "adapt from the voice that it is based on".into(),
             VoiceError::Name { .. } => "choose a name such as `alice`".into(),
             VoiceError::Model { .. } => {

@@ -11,8 +11,8 @@ use candle_core::quantized::GgmlDType;
 
 use super::Fault;
 
-/// The largest voice file that is read.
-pub const MAX_FILE_BYTES: u64 = 512 << 20;
+/// The largest voice file that is read: the widest WaveGlow that was published has 1.1 GB of floats.
+pub const MAX_FILE_BYTES: u64 = 2 << 30;
 /// The largest header that is read: metadata and tensor table.
 pub const MAX_HEADER_BYTES: u64 = 4 << 20;
 const MAX_TENSORS: u64 = 4096;
@@ -247,16 +247,16 @@ fn place(entries: Vec<RawEntry>, data_start: u64, file_bytes: u64) -> Result<Vec
     Ok(tensors)
 }
 
-/// A tensor to write: name, shape, precision, data.
-pub(super) struct TensorData<'a> {
+/// A tensor to write: its name, shape and precision. Its data follow the header, in the same order.
+pub(super) struct TensorShape<'a> {
     pub name: &'a str,
     pub dims: &'a [usize],
     pub dtype: GgmlDType,
-    pub data: &'a [u8],
+    pub bytes: usize,
 }
 
-/// The whole file. `None` if a tensor's precision has no place in a voice.
-pub(super) fn serialise(metadata: &BTreeMap<String, Value>, tensors: &[TensorData]) -> Option<Vec<u8>> {
+/// All of a file up to its first tensor's data. `None` if a tensor's precision has no place in a voice.
+pub(super) fn header(metadata: &BTreeMap<String, Value>, tensors: &[TensorShape]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
@@ -284,21 +284,18 @@ pub(super) fn serialise(metadata: &BTreeMap<String, Value>, tensors: &[TensorDat
         }
         out.extend_from_slice(&precision_code(tensor.dtype)?.to_le_bytes());
         out.extend_from_slice(&offset.to_le_bytes());
-        offset = (offset + tensor.data.len() as u64).next_multiple_of(ALIGNMENT);
+        offset += padded(tensor.bytes) as u64;
     }
-    pad(&mut out);
-    for tensor in tensors {
-        out.extend_from_slice(tensor.data);
-        pad(&mut out);
-    }
+    out.resize(padded(out.len()), 0);
     Some(out)
+}
+
+/// Bytes that a header or a tensor takes in the file.
+pub(super) fn padded(bytes: usize) -> usize {
+    bytes.next_multiple_of(ALIGNMENT as usize)
 }
 
 fn push_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&(text.len() as u64).to_le_bytes());
     out.extend_from_slice(text.as_bytes());
-}
-
-fn pad(out: &mut Vec<u8>) {
-    out.resize(out.len().next_multiple_of(ALIGNMENT as usize), 0);
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Fault;
 use super::gguf::Value;
+use super::{Fault, Part};
 use crate::phoneme::SYMBOL_FINGERPRINT;
 
-/// The version of the voice format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version of the voice format that this program writes: a file may hold one model alone.
+pub const FORMAT_VERSION: u32 = 2;
+/// The oldest version that it reads: every file holds both models.
+const OLDEST_FORMAT_VERSION: u32 = 1;
 const ARCHITECTURE: &str = "fastglow";
 const KEY_ARCHITECTURE: &str = "general.architecture";
 const KEY_FORMAT_VERSION: &str = "fastglow.format_version";
@@ -72,13 +74,23 @@ pub struct Meta {
     pub mel: MelSettings,
 }
 
-/// The two models' configurations, as stored.
+/// The models' configurations, as stored. A voice that can speak has both; an imported one may have one.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ModelConfigs {
     /// Of the acoustic model.
-    pub acoustic: serde_json::Value,
+    pub acoustic: Option<serde_json::Value>,
     /// Of the vocoder.
-    pub vocoder: serde_json::Value,
+    pub vocoder: Option<serde_json::Value>,
+}
+
+impl ModelConfigs {
+    /// The configuration of one model, if there is that model.
+    pub fn get(&self, part: Part) -> Option<&serde_json::Value> {
+        match part {
+            Part::Acoustic => self.acoustic.as_ref(),
+            Part::Vocoder => self.vocoder.as_ref(),
+        }
+    }
 }
 
 pub(super) fn to_metadata(meta: &Meta, configs: &ModelConfigs) -> Result<BTreeMap<String, Value>, Fault> {
@@ -96,10 +108,13 @@ pub(super) fn to_metadata(meta: &Meta, configs: &ModelConfigs) -> Result<BTreeMa
         (KEY_PROVENANCE, meta.provenance.clone()),
         (KEY_TRAINING, meta.training.to_string()),
         (KEY_MEL, mel),
-        (KEY_ACOUSTIC, configs.acoustic.to_string()),
-        (KEY_VOCODER, configs.vocoder.to_string()),
     ] {
         metadata.insert(key.to_string(), Value::Text(text));
+    }
+    for (key, config) in [(KEY_ACOUSTIC, &configs.acoustic), (KEY_VOCODER, &configs.vocoder)] {
+        if let Some(config) = config {
+            metadata.insert(key.to_string(), Value::Text(config.to_string()));
+        }
     }
     Ok(metadata)
 }
@@ -109,9 +124,9 @@ pub(super) fn from_metadata(metadata: &BTreeMap<String, Value>) -> Result<(Meta,
     if architecture != ARCHITECTURE {
         return Err(bad(KEY_ARCHITECTURE, format!("expected `{ARCHITECTURE}`, got `{architecture}`")));
     }
-    let got = number(metadata, KEY_FORMAT_VERSION)?;
-    if got != FORMAT_VERSION {
-        return Err(Fault::Version { what: "voice format", expected: FORMAT_VERSION, got });
+    let version = number(metadata, KEY_FORMAT_VERSION)?;
+    if !(OLDEST_FORMAT_VERSION..=FORMAT_VERSION).contains(&version) {
+        return Err(Fault::Version { what: "voice format", expected: FORMAT_VERSION, got: version });
     }
     // A voice trained on another table would babble.
     let got = number(metadata, KEY_SYMBOLS)?;
@@ -133,8 +148,16 @@ pub(super) fn from_metadata(metadata: &BTreeMap<String, Value>) -> Result<(Meta,
         sample_rate_hz,
         mel: json(metadata, KEY_MEL)?,
     };
-    let configs =
-        ModelConfigs { acoustic: json(metadata, KEY_ACOUSTIC)?, vocoder: json(metadata, KEY_VOCODER)? };
+    let config = |key| match metadata.contains_key(key) {
+        // Version 1 knows no other file, and a file of nothing at all is of no version.
+        false
+            if version > 1 && (metadata.contains_key(KEY_ACOUSTIC) || metadata.contains_key(KEY_VOCODER)) =>
+        {
+            Ok(None)
+        }
+        _ => json(metadata, key).map(Some),
+    };
+    let configs = ModelConfigs { acoustic: config(KEY_ACOUSTIC)?, vocoder: config(KEY_VOCODER)? };
     Ok((meta, configs))
 }
 

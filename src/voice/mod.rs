@@ -12,10 +12,10 @@ mod meta;
 mod precision;
 mod search;
 
-use std::borrow::Cow;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -28,13 +28,13 @@ use sha2::{Digest, Sha256};
 use crate::atomic_file;
 use crate::nn::{Bytes, Params, Stored};
 use adapter::Adapter;
-use gguf::{Header, TensorData, Value};
+use gguf::{Header, TensorShape, Value};
 
 pub use adapter::Base;
 pub use error::{Fault, VoiceError};
 pub use gguf::{MAX_FILE_BYTES, MAX_HEADER_BYTES};
 pub use meta::{FORMAT_VERSION, MelSettings, Meta, ModelConfigs};
-pub use precision::Packing;
+pub use precision::{Packing, Reason, precision_of};
 pub use search::{DEFAULT_VOICE, Found, SearchPath};
 
 const KEY_FILE_SUM: &str = "fastglow.file_sha256";
@@ -101,26 +101,29 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// A voice of trained weights, named as in the file ([`Part::weights`]), to be saved.
+    /// A voice of trained weights, named as in the file ([`Part::weights`]), to be saved. Of a part without a configuration
+    /// there must be no weights.
     ///
     /// # Errors
     /// A weight is not finite or cannot be packed.
     pub fn new(
         meta: Meta,
         configs: ModelConfigs,
-        weights: &BTreeMap<String, Tensor>,
+        weights: impl IntoIterator<Item = (impl Into<String>, impl Borrow<Tensor>)>,
         packing: Packing,
     ) -> Result<Self, VoiceError> {
         let origin = format!("`{}`", meta.name);
         let mut tensors = BTreeMap::new();
+        // One by one: weights that are handed over are freed as they are packed.
         for (name, weight) in weights {
+            let (name, weight) = (name.into(), weight.borrow());
             let damaged = |fault| VoiceError::Damaged { origin: origin.clone(), fault };
-            let tensor_fault = |source| damaged(Fault::tensor(name, source));
+            let tensor_fault = |source| damaged(Fault::tensor(&name, source));
             if !is_finite(weight).map_err(tensor_fault)? {
                 return Err(damaged(Fault::NotFinite(name.clone())));
             }
-            let packed = precision::pack(name, weight, packing).map_err(tensor_fault)?;
-            tensors.insert(name.clone(), packed);
+            let packed = precision::pack(&name, weight, (packing, meta.mel.bands)).map_err(tensor_fault)?;
+            tensors.insert(name, packed);
         }
         let weights_sha256 =
             weights_sum(&tensors).map_err(|fault| VoiceError::Damaged { origin: origin.clone(), fault })?;
@@ -195,19 +198,22 @@ impl Voice {
     /// The file cannot be written (a full disk, no permission); then nothing is left behind.
     pub fn save(&self, path: &Path) -> Result<(), VoiceError> {
         let origin = path.display().to_string();
-        let bytes = self.to_bytes().map_err(|fault| VoiceError::Damaged { origin: origin.clone(), fault })?;
-        atomic_file::write(path, |file| file.write_all(&bytes))
+        let own = self.own_tensors();
+        let (header, sum_range) =
+            self.header(&own).map_err(|fault| VoiceError::Damaged { origin: origin.clone(), fault })?;
+        atomic_file::write(path, |file| write_summed(file, &header, sum_range, &own))
             .map_err(|source| VoiceError::Write { origin, source })
     }
 
-    fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
-        let mut data: Vec<(&str, &Stored, Cow<[u8]>)> = Vec::new();
-        let is_own =
-            |name: &String| self.adapter.as_ref().is_none_or(|adapter| adapter.changed.contains(name));
-        for (name, tensor) in self.tensors.iter().filter(|(name, _)| is_own(name)) {
-            let bytes = tensor.data().map_err(|source| Fault::tensor(name, source))?;
-            data.push((name, tensor, bytes));
-        }
+    /// The tensors that the file holds: an adapter's are those that it changes.
+    fn own_tensors(&self) -> Vec<(&str, &Stored)> {
+        let is_own = |name: &str| self.adapter.as_ref().is_none_or(|adapter| adapter.changed.contains(name));
+        let named = self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        named.filter(|(name, _)| is_own(name)).collect()
+    }
+
+    /// What stands before the tensors' data, the file's own sum left blank, and where that is.
+    fn header(&self, tensors: &[(&str, &Stored)]) -> Result<(Vec<u8>, Range<usize>), Fault> {
         let mut metadata = meta::to_metadata(&self.meta, &self.configs)?;
         let blank = String::from_utf8_lossy(BLANK_SUM).into_owned();
         metadata.insert(KEY_FILE_SUM.into(), Value::Text(blank));
@@ -216,24 +222,25 @@ impl Voice {
             let text = serde_json::to_string(base).map_err(|e| meta::bad(adapter::KEY_BASE, e))?;
             metadata.insert(adapter::KEY_BASE.into(), Value::Text(text));
         }
-        let tensors: Vec<TensorData> = data
+        let shapes: Vec<TensorShape> = tensors
             .iter()
-            .map(|(name, tensor, data)| TensorData {
+            .map(|(name, tensor)| TensorShape {
                 name,
                 dims: tensor.shape().dims(),
                 dtype: tensor.dtype(),
-                data,
+                bytes: tensor.size_bytes(),
             })
             .collect();
-        let mut bytes = gguf::serialise(&metadata, &tensors)
+        let bytes = gguf::header(&metadata, &shapes)
             .ok_or_else(|| meta::bad("precision", "expected f32, f16, Q8_0, Q4K, Q5K or Q6K"))?;
+        let file_bytes = shapes.iter().fold(bytes.len(), |sum, tensor| sum + gguf::padded(tensor.bytes));
         // What the reader would refuse must not be written.
-        let header = Header::parse(&bytes, bytes.len() as u64)?;
-        let file_sum = meta::hex(&Sha256::digest(&bytes));
-        if let Some(range) = header.text_ranges.get(KEY_FILE_SUM) {
-            bytes[range.clone()].copy_from_slice(file_sum.as_bytes());
+        let (what, limit, got) = ("file size".into(), MAX_FILE_BYTES, file_bytes as u64);
+        if got > limit {
+            return Err(Fault::Limit { what, limit, got });
         }
-        Ok(bytes)
+        let range = sum_range(&Header::parse(&bytes, got)?)?;
+        Ok((bytes, range))
     }
 
     /// What the voice says about itself.
@@ -246,6 +253,27 @@ impl Voice {
         &self.origin
     }
 
+    /// Whether it has this model.
+    pub fn has(&self, part: Part) -> bool {
+        self.configs.get(part).is_some()
+    }
+
+    /// The same voice with the vocoder of another one, whatever vocoder it had.
+    ///
+    /// # Errors
+    /// The other one has no vocoder.
+    pub fn with_vocoder(mut self, other: Voice) -> Result<Self, VoiceError> {
+        let part = Part::Vocoder.name();
+        let config = other.configs.vocoder;
+        self.configs.vocoder = Some(config.ok_or(VoiceError::NoModel { origin: other.origin, part })?);
+        let is_vocoder = |name: &String| name.split('.').next() == Some(part);
+        self.tensors.retain(|name, _| !is_vocoder(name));
+        self.tensors.extend(other.tensors.into_iter().filter(|(name, _)| is_vocoder(name)));
+        self.weights_sha256 = weights_sum(&self.tensors)
+            .map_err(|fault| VoiceError::Damaged { origin: self.origin.clone(), fault })?;
+        Ok(self.merged())
+    }
+
     /// Its weights; models take what they need by path.
     pub fn params(&self) -> Params {
         let tensors: HashMap<_, _> = self.tensors.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -255,12 +283,10 @@ impl Voice {
     /// The configuration of one of its models.
     ///
     /// # Errors
-    /// The file's configuration is not one of a model of this kind.
+    /// The voice has no such model, or the file's configuration is not one of a model of this kind.
     pub fn config<T: DeserializeOwned>(&self, part: Part) -> Result<T, VoiceError> {
-        let value = match part {
-            Part::Acoustic => &self.configs.acoustic,
-            Part::Vocoder => &self.configs.vocoder,
-        };
+        let missing = || VoiceError::NoModel { origin: self.origin.clone(), part: part.name() };
+        let value = self.configs.get(part).ok_or_else(missing)?;
         T::deserialize(value).map_err(|e| VoiceError::Damaged {
             origin: self.origin.clone(),
             fault: meta::bad(&format!("fastglow.{}.config", part.name()), e),
@@ -311,6 +337,29 @@ impl Voice {
         }
         Ok(())
     }
+}
+
+/// Writes a file tensor by tensor, and its own sum where the header has room for it.
+fn write_summed(
+    file: &mut (impl Write + Seek),
+    header: &[u8],
+    sum_range: Range<usize>,
+    tensors: &[(&str, &Stored)],
+) -> io::Result<()> {
+    let mut hash = Sha256::new();
+    let mut put = |bytes: &[u8]| {
+        hash.update(bytes);
+        file.write_all(bytes)
+    };
+    put(header)?;
+    for (_, tensor) in tensors {
+        let data = tensor.data().map_err(io::Error::other)?;
+        put(&data)?;
+        put(&vec![0; gguf::padded(data.len()) - data.len()])?;
+    }
+    let sum = meta::hex(&hash.finalize());
+    file.seek(SeekFrom::Start(sum_range.start as u64))?;
+    file.write_all(sum.as_bytes())
 }
 
 fn weights_sum(tensors: &BTreeMap<String, Stored>) -> Result<String, Fault> {

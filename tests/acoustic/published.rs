@@ -4,20 +4,23 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use fastglow::acoustic::{
-    Controls, Dropout, Error, FastSpeech, PublishedControls, PublishedOutput, Tokens, from_published,
-};
-use fastglow::import::Checkpoint;
+use fastglow::acoustic::{Controls, Dropout, Error, FastSpeech, PublishedControls, PublishedOutput, Tokens};
+use fastglow::import::{Checkpoint, FastSpeech2Config, TrainingStatistics, fastspeech2};
 use fastglow::nn::Params;
-use fastglow::phoneme::PhonemeSeq;
+use fastglow::phoneme::{PhonemeSeq, Pronouncer};
+use fastglow::text::normalise;
 
-use crate::goldens::{self, published_parts};
+use crate::checkpoints::{self, Sizes};
+use crate::goldens;
 
-use super::Draws;
+fn imported(checkpoint: &Checkpoint, from: &FastSpeech2Config) -> FastSpeech {
+    let model = fastspeech2(checkpoint, from).unwrap();
+    let tensors = model.tensors.into_iter().collect();
+    FastSpeech::new(&model.config, &Params::float(tensors, &Device::Cpu)).unwrap()
+}
 
 fn model(tensors: &HashMap<String, Tensor>) -> FastSpeech {
-    let (config, tensors) = from_published(tensors, 2).unwrap();
-    FastSpeech::new(&config, &Params::float(tensors, &Device::Cpu)).unwrap()
+    imported(&checkpoints::open(tensors), &FastSpeech2Config::default())
 }
 
 fn close(name: &str, got: &Tensor, want: &Tensor) {
@@ -41,19 +44,16 @@ fn published_weights_give_the_published_output() {
         return;
     };
     let checkpoint = Checkpoint::open(&weights).unwrap();
-    let names = checkpoint.tensors().keys().filter_map(|name| Some((name.strip_prefix("model.")?, name)));
-    let tensors: HashMap<_, _> =
-        names.map(|(short, name)| (short.to_owned(), checkpoint.read(name).unwrap())).collect();
-    assert!(!tensors.is_empty());
-    meets(&model(&tensors), &candle_core::safetensors::load(outputs, &Device::Cpu).unwrap());
+    let model = imported(&checkpoint, &FastSpeech2Config::default());
+    meets(&model, &candle_core::safetensors::load(outputs, &Device::Cpu).unwrap());
 }
 
 /// The committed model and outputs, made by `make_published_references.py`.
 #[test]
 fn small_weights_of_the_published_layout_give_pytorch_s_output() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/published_fastspeech2.safetensors");
-    let (tensors, outputs) = published_parts(&path);
-    let model = model(&tensors);
+    let model = imported(&Checkpoint::open(&path).unwrap(), &FastSpeech2Config::default());
+    let outputs = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
     assert_eq!((model.config().symbols, model.config().width, model.config().mels), (20, 8, 6));
     meets(&model, &outputs);
 }
@@ -72,7 +72,7 @@ fn meets(model: &FastSpeech, want: &HashMap<String, Tensor>) {
     close("encoder", &encoded.output, &want["encoder_output_batch"]);
 
     for (case, pitch, duration) in [("c1", 1.0, 1.0), ("c2", 1.2, 1.1), ("c3", 0.8, 1.7)] {
-        let controls = PublishedControls { pitch, duration };
+        let controls = PublishedControls { pitch, duration, speaker: 0 };
         let whole = model.infer_ids(&batch, &controls).unwrap();
         compare(&format!("batch_{case}"), &whole, want);
         for i in 0..batch.len() {
@@ -107,80 +107,12 @@ fn compare(case: &str, got: &PublishedOutput, want: &HashMap<String, Tensor>) {
     close(&format!("{case} mel after"), &got.mel_after, &golden("mel_after"));
 }
 
-/// Random weights under the published names: two blocks each, width 8, no sense in them.
-fn random_checkpoint() -> HashMap<String, Tensor> {
-    let (width, filter, mels, post, bins) = (8, 12, 6, 10, 16);
-    let mut draws = Draws(3);
-    let mut tensors = HashMap::new();
-    let mut add = |name: String, shape: &[usize]| {
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| 0.4 * (draws.unit() - 0.5)).collect();
-        tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
-    };
-    add("encoder.src_word_emb.weight".into(), &[20, width]);
-    for stack in ["encoder", "decoder"] {
-        for i in 0..2 {
-            let block = format!("{stack}.layer_stack.{i}");
-            for layer in ["slf_attn.w_qs", "slf_attn.w_ks", "slf_attn.w_vs", "slf_attn.fc"] {
-                add(format!("{block}.{layer}.weight"), &[width, width]);
-                add(format!("{block}.{layer}.bias"), &[width]);
-            }
-            for norm in ["slf_attn.layer_norm", "pos_ffn.layer_norm"] {
-                add(format!("{block}.{norm}.weight"), &[width]);
-                add(format!("{block}.{norm}.bias"), &[width]);
-            }
-            add(format!("{block}.pos_ffn.w_1.weight"), &[filter, width, 3]);
-            add(format!("{block}.pos_ffn.w_1.bias"), &[filter]);
-            add(format!("{block}.pos_ffn.w_2.weight"), &[width, filter, 1]);
-            add(format!("{block}.pos_ffn.w_2.bias"), &[width]);
-        }
-    }
-    for kind in ["duration", "pitch", "energy"] {
-        let predictor = format!("variance_adaptor.{kind}_predictor");
-        for layer in [1, 2] {
-            add(format!("{predictor}.conv_layer.conv1d_{layer}.conv.weight"), &[width, width, 3]);
-            add(format!("{predictor}.conv_layer.conv1d_{layer}.conv.bias"), &[width]);
-            add(format!("{predictor}.conv_layer.layer_norm_{layer}.weight"), &[width]);
-            add(format!("{predictor}.conv_layer.layer_norm_{layer}.bias"), &[width]);
-        }
-        add(format!("{predictor}.linear_layer.weight"), &[1, width]);
-        add(format!("{predictor}.linear_layer.bias"), &[1]);
-        if kind != "duration" {
-            add(format!("variance_adaptor.{kind}_embedding.weight"), &[bins, width]);
-        }
-    }
-    add("mel_linear.weight".into(), &[mels, width]);
-    add("mel_linear.bias".into(), &[mels]);
-    let layers = [(mels, post), (post, post), (post, mels)];
-    for (i, (inputs, outputs)) in layers.into_iter().enumerate() {
-        add(format!("postnet.convolutions.{i}.0.conv.weight"), &[outputs, inputs, 5]);
-        for part in ["0.conv.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"] {
-            add(format!("postnet.convolutions.{i}.{part}"), &[outputs]);
-        }
-    }
-    for i in 0..3 {
-        let name = format!("postnet.convolutions.{i}.1.running_var");
-        let positive = (tensors[&name].sqr().unwrap() + 0.5).unwrap();
-        tensors.insert(name, positive);
-        let counter = Tensor::new(7i64, &Device::Cpu).unwrap();
-        tensors.insert(format!("postnet.convolutions.{i}.1.num_batches_tracked"), counter);
-    }
-    let bounds: Vec<f32> = (1..bins).map(|i| i as f32 * 0.05 - 0.4).collect();
-    for kind in ["pitch", "energy"] {
-        let bounds = Tensor::new(&bounds[..], &Device::Cpu).unwrap();
-        tensors.insert(format!("variance_adaptor.{kind}_bins"), bounds);
-    }
-    // About three frames a symbol.
-    let bias = "variance_adaptor.duration_predictor.linear_layer.bias";
-    tensors.insert(bias.into(), Tensor::new(&[1.4f32], &Device::Cpu).unwrap());
-    tensors
-}
-
 #[test]
 fn a_checkpoint_s_sizes_are_read_from_its_weights() {
-    let (config, tensors) = from_published(&random_checkpoint(), 2).unwrap();
+    let model = model(&checkpoints::fastspeech2(Sizes::default()));
+    let config = model.config();
     assert_eq!((config.symbols, config.width, config.mels, config.variance_bins), (20, 8, 6, 16));
     assert_eq!((config.encoder_kernel, config.encoder_filter, config.decoder_blocks), (3, 12, 2));
-    let model = FastSpeech::new(&config, &Params::float(tensors, &Device::Cpu)).unwrap();
     let output = model.infer_ids(&[vec![3, 4, 5], vec![7]], &PublishedControls::default()).unwrap();
     let longest = *output.lengths_frames.iter().max().unwrap();
     assert_eq!(output.mel_after.dims(), [2, longest, 6]);
@@ -189,10 +121,11 @@ fn a_checkpoint_s_sizes_are_read_from_its_weights() {
 
 #[test]
 fn the_duration_control_scales_and_cuts() {
-    let (config, tensors) = from_published(&random_checkpoint(), 2).unwrap();
-    let model = FastSpeech::new(&config, &Params::float(tensors, &Device::Cpu)).unwrap();
+    let model = model(&checkpoints::fastspeech2(Sizes::default()));
     let ids = [vec![3, 4, 5, 6, 7, 8]];
-    let speak = |duration| model.infer_ids(&ids, &PublishedControls { pitch: 1.0, duration }).unwrap();
+    let speak = |duration| {
+        model.infer_ids(&ids, &PublishedControls { duration, ..PublishedControls::default() }).unwrap()
+    };
     let plain = speak(1.0);
     let scaled = speak(1.7);
     for (one, more) in plain.durations_rounded[0].iter().zip(&scaled.durations_rounded[0]) {
@@ -205,35 +138,134 @@ fn the_duration_control_scales_and_cuts() {
 #[test]
 fn damaged_checkpoints_are_refused_by_name() {
     let refuse = |change: &dyn Fn(&mut HashMap<String, Tensor>), what: &str| {
-        let mut tensors = random_checkpoint();
+        let mut tensors = checkpoints::fastspeech2(Sizes::default());
         change(&mut tensors);
-        let error = from_published(&tensors, 2)
-            .and_then(|(config, tensors)| FastSpeech::new(&config, &Params::float(tensors, &Device::Cpu)))
-            .err()
-            .unwrap();
-        assert!(error.to_string().contains(what), "{error}");
+        let checkpoint = checkpoints::open(&tensors);
+        let message = match fastspeech2(&checkpoint, &FastSpeech2Config::default()) {
+            Err(error) => error.to_string(),
+            Ok(model) => {
+                let tensors = model.tensors.into_iter().collect();
+                FastSpeech::new(&model.config, &Params::float(tensors, &Device::Cpu))
+                    .err()
+                    .unwrap()
+                    .to_string()
+            }
+        };
+        assert!(message.contains(what), "{message}");
     };
     let zeros = |shape: &[usize]| Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu).unwrap();
     refuse(&|t| drop(t.remove("mel_linear.bias")), "mel_head.bias");
+    refuse(&|t| drop(t.remove("mel_linear.weight")), "expected one FastSpeech 2 in the checkpoint, got 0");
     refuse(&|t| drop(t.remove("postnet.convolutions.1.1.running_mean")), "convolutions.1.1.running_mean");
     refuse(&|t| drop(t.insert("encoder.surprise.weight".into(), zeros(&[2]))), "surprise");
-    refuse(&|t| drop(t.insert("speaker_emb.weight".into(), zeros(&[4, 8]))), "several speakers");
     refuse(&|t| drop(t.insert("decoder.position_enc".into(), zeros(&[1, 9, 8]))), "sinusoids");
     refuse(&|t| drop(t.insert("mel_linear.weight".into(), zeros(&[6, 9]))), "mel_head.weight");
-    assert!(from_published(&random_checkpoint(), 3).unwrap_err().to_string().contains("heads"));
+    refuse(&|t| drop(t.insert("length_regulator.x".into(), zeros(&[6]))), "xcmyz");
+    let three = FastSpeech2Config { heads: 3, ..FastSpeech2Config::default() };
+    let checkpoint = checkpoints::open(&checkpoints::fastspeech2(Sizes::default()));
+    assert!(fastspeech2(&checkpoint, &three).unwrap_err().to_string().contains("heads"));
+}
+
+#[test]
+fn one_of_several_speakers_is_kept_or_chosen() {
+    let sizes = Sizes { speakers: 3, ..Sizes::default() };
+    let checkpoint = checkpoints::open(&checkpoints::fastspeech2(sizes));
+    let all = imported(&checkpoint, &FastSpeech2Config::default());
+    assert_eq!(all.config().speakers, 3);
+    let mel = |model: &FastSpeech, speaker| {
+        let controls = PublishedControls { speaker, ..PublishedControls::default() };
+        let output = model.infer_ids(&[vec![3, 4, 5]], &controls).unwrap();
+        output.mel_after.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    assert_ne!(mel(&all, 0), mel(&all, 2));
+    let one = imported(&checkpoint, &FastSpeech2Config { speaker: Some(2), ..FastSpeech2Config::default() });
+    assert_eq!(one.config().speakers, 1);
+    assert_eq!(mel(&one, 0), mel(&all, 2));
+    let beyond = PublishedControls { speaker: 3, ..PublishedControls::default() };
+    assert!(matches!(all.infer_ids(&[vec![3]], &beyond), Err(Error::Speaker { speakers: 3, got: 3 })));
+    let beyond = FastSpeech2Config { speaker: Some(3), ..FastSpeech2Config::default() };
+    assert!(fastspeech2(&checkpoint, &beyond).unwrap_err().to_string().contains("0 to 2"));
+}
+
+#[test]
+fn statistics_must_be_those_of_the_bins() {
+    let checkpoint = checkpoints::open(&checkpoints::fastspeech2(Sizes::default()));
+    // As `fastspeech2` lays its bins.
+    let sound = TrainingStatistics { pitch: [-0.35, 0.35, 200.0, 40.0], energy: [-0.35, 0.35, 35.0, 25.0] };
+    let with =
+        |statistics| FastSpeech2Config { statistics: Some(statistics), ..FastSpeech2Config::default() };
+    let model = imported(&checkpoint, &with(sound));
+    assert_eq!(model.config().statistics.unwrap().pitch_hz, [200.0, 40.0]);
+    let other = TrainingStatistics { pitch: [-2.9, 11.4, 207.6, 46.8], ..sound };
+    let error = fastspeech2(&checkpoint, &with(other)).unwrap_err();
+    assert!(error.to_string().contains("bins from -0.35 to 0.35"), "{error}");
+    assert!(error.hint().unwrap().contains("stats.json"));
+}
+
+/// Phones, controls and pauses of ours, spoken by a model of the published table.
+#[test]
+fn a_published_model_speaks_our_phrases() {
+    let checkpoint = checkpoints::open(&checkpoints::fastspeech2(Sizes { symbols: 361, ..Sizes::default() }));
+    let statistics =
+        Some(TrainingStatistics { pitch: [-0.35, 0.35, 200.0, 40.0], energy: [-0.35, 0.35, 35.0, 25.0] });
+    let model = imported(&checkpoint, &FastSpeech2Config { statistics, ..FastSpeech2Config::default() });
+    let phrase = Pronouncer::new().pronounce(&normalise("Well, go on.")).unwrap();
+    let mel = model.speak(&phrase, &Controls::default()).unwrap();
+    assert_eq!(mel.durations_frames.len(), phrase.phones.len());
+    assert_eq!(mel.durations_frames.iter().sum::<u32>() as usize, mel.frame_count());
+    assert_eq!(mel.frames.dims(), [mel.frame_count(), 6]);
+    assert_eq!(mel.voicing.len(), mel.frame_count());
+    let (first, last) = (mel.durations_frames[0], mel.durations_frames[phrase.phones.len() - 1]);
+    assert_eq!((first, last), (0, 15), "no silence before the words, and a fixed one behind the sentence");
+    assert!(mel.log_f0.iter().all(|log| (100.0..400.0).contains(&log.exp())), "{:?}", mel.log_f0);
+
+    // The ids that the published front end would have given.
+    let ids: Vec<u32> = phrase.phones[1..phrase.phones.len() - 1]
+        .iter()
+        .map(|p| fastglow::acoustic::published_id(p.symbol))
+        .collect();
+    let plain = model.infer_ids(&[ids], &PublishedControls::default()).unwrap();
+    let spoken = mel.frames.narrow(0, 0, plain.lengths_frames[0]).unwrap();
+    assert_eq!(
+        spoken.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+        plain.mel_after.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    );
+
+    let higher = model.speak(&phrase, &Controls { pitch_semitones: 5.0, ..Controls::default() }).unwrap();
+    let ratio = (higher.log_f0[0] - mel.log_f0[0]) * 12.0 / std::f32::consts::LN_2;
+    assert!((ratio - 5.0).abs() < 0.01, "{ratio} semitones");
+    let slow = model.speak(&phrase, &Controls { rate: 0.5, ..Controls::default() }).unwrap();
+    assert!(slow.frame_count() > mel.frame_count() * 3 / 2);
+    let given = model.speak_timed(&phrase, &Controls::default(), &slow.durations_frames).unwrap();
+    assert_eq!(given.durations_frames[1..], slow.durations_frames[1..]);
+    let lively = Controls { expressiveness: 1.0, ..Controls::default() };
+    assert!(matches!(model.speak(&phrase, &lively), Err(Error::Layout { call: "expressiveness", .. })));
+    let second = Controls { speaker: 1, ..Controls::default() };
+    assert!(matches!(model.speak(&phrase, &second), Err(Error::Speaker { speakers: 1, got: 1 })));
+}
+
+#[test]
+fn a_published_model_without_statistics_shifts_no_pitch() {
+    let model = model(&checkpoints::fastspeech2(Sizes { symbols: 361, ..Sizes::default() }));
+    let phrase = Pronouncer::new().pronounce(&normalise("Go on.")).unwrap();
+    model.speak(&phrase, &Controls::default()).unwrap();
+    let higher = Controls { pitch_semitones: 2.0, ..Controls::default() };
+    assert!(matches!(model.speak(&phrase, &higher), Err(Error::Statistics { what: "pitch" })));
 }
 
 #[test]
 fn a_published_model_refuses_what_it_cannot_say() {
-    let (config, tensors) = from_published(&random_checkpoint(), 2).unwrap();
-    let model = FastSpeech::new(&config, &Params::float(tensors, &Device::Cpu)).unwrap();
+    let model = model(&checkpoints::fastspeech2(Sizes::default()));
     let plain = PublishedControls::default();
     assert!(matches!(model.infer_ids(&[vec![20]], &plain), Err(Error::Symbol { got: 20, .. })));
     assert!(matches!(model.infer_ids(&[], &plain), Err(Error::Phones { got: 0, .. })));
     assert!(matches!(model.infer_ids(&[vec![1; 1001]], &plain), Err(Error::Phones { got: 1001, .. })));
     assert!(matches!(model.infer_ids(&[vec![1; 900], vec![1; 900]], &plain), Err(Error::Frames { .. })));
-    let nan = PublishedControls { pitch: f32::NAN, duration: 1.0 };
+    let nan = PublishedControls { pitch: f32::NAN, ..plain };
     assert!(matches!(model.infer_ids(&[vec![1]], &nan), Err(Error::Control { what: "pitch", .. })));
-    let native = model.speak(&PhonemeSeq::default(), &Controls::default());
-    assert!(matches!(native, Err(Error::Layout { needed: "native", .. })));
+    let nobody = model.speak(&PhonemeSeq::default(), &Controls::default());
+    assert!(matches!(nobody, Err(Error::Phones { got: 0, .. })));
+    let phrase = Pronouncer::new().pronounce(&normalise("Go.")).unwrap();
+    let other_table = model.speak(&phrase, &Controls::default());
+    assert!(matches!(other_table, Err(Error::SymbolTable { expected: 361, got: 20 })));
 }

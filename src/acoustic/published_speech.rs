@@ -1,0 +1,137 @@
+//! Our phrases in the words of a published FastSpeech 2: symbols, controls and pauses.
+
+use candle_core::Tensor;
+
+use super::published::Reading;
+use super::published_symbols::{PUBLISHED_SYMBOLS, published_id};
+use super::{Controls, Error, FastSpeech, MEL_FLOOR, Mel, contour};
+use crate::phoneme::{Pause, Phone, PhonemeSeq, Symbol};
+
+/// The published models never heard what follows a sentence: its silence is added. 174 ms.
+const SENTENCE_SILENCE_FRAMES: f32 = 15.0;
+/// As above, behind a clause: 81 ms.
+const CLAUSE_SILENCE_FRAMES: f32 = 7.0;
+/// Where no statistics tell the pitch: a voice between a man's and a woman's.
+const FALLBACK_PITCH_HZ: f32 = 165.0;
+
+impl FastSpeech {
+    /// Whether a published model can say our phrases at all.
+    pub(super) fn check_symbols(&self) -> Result<(), Error> {
+        let (expected, got) = (PUBLISHED_SYMBOLS, self.config().symbols);
+        if got == expected { Ok(()) } else { Err(Error::SymbolTable { expected, got }) }
+    }
+
+    /// Speaks a phrase with a published model; `given` are durations in frames, one a phone, or its own.
+    pub(super) fn speak_published(
+        &self,
+        phrase: &PhonemeSeq,
+        controls: &Controls,
+        given: Option<&[u32]>,
+    ) -> Result<Mel, Error> {
+        self.check_symbols()?;
+        let spoken: Vec<usize> = spoken(&phrase.phones);
+        let ids: Vec<u32> = spoken.iter().map(|&at| published_id(phrase.phones[at].symbol)).collect();
+        let given: Option<Vec<u32>> = given.map(|given| spoken.iter().map(|&at| given[at]).collect());
+        let reading = self.reading(controls)?;
+        let (output, durations) = self.read_ids(&[ids], &reading, given.map(|given| vec![given]))?;
+        let durations = durations.into_iter().next().unwrap_or_default();
+        let mut durations_frames = vec![0; phrase.phones.len()];
+        spoken.iter().zip(&durations).for_each(|(&at, &frames)| durations_frames[at] = frames);
+        let silence = silence_frames(&phrase.phones, controls.rate);
+        if let (Some(last), true) = (durations_frames.last_mut(), silence > 0) {
+            *last = silence;
+        }
+
+        let mel = output.mel_after.get(0)?;
+        let bands = mel.dim(1)?;
+        let quiet = Tensor::full(MEL_FLOOR, (silence as usize, bands), mel.device())?;
+        let frames = if silence > 0 { Tensor::cat(&[&mel, &quiet], 0)? } else { mel };
+        let mut log_f0 = contour(&durations, &self.log_f0(&output.pitch.get(0)?.to_vec1::<f32>()?));
+        log_f0.resize(frames.dim(0)?, log_f0.last().copied().unwrap_or(FALLBACK_PITCH_HZ.ln()));
+        let voicing = phrase.phones.iter().zip(&durations_frames);
+        let voicing = voicing.flat_map(|(phone, &frames)| (0..frames).map(|_| voicing_of(phone.symbol)));
+        Ok(Mel { frames: frames.maximum(MEL_FLOOR)?, log_f0, voicing: voicing.collect(), durations_frames })
+    }
+
+    /// What the controls are to a model that works on normalised values.
+    fn reading(&self, controls: &Controls) -> Result<Reading, Error> {
+        if controls.expressiveness > 0.0 {
+            return Err(Error::Layout { call: "expressiveness", needed: "native" });
+        }
+        let scaled = |what, control: f32, factor: f32| match (self.config().statistics, control) {
+            (_, 0.0) => Ok((1.0, 0.0)),
+            (None, _) => Err(Error::Statistics { what }),
+            // Normal values of `factor` times what the values stand for.
+            (Some(statistics), _) => {
+                let [mean, deviation] = if what == "pitch" { statistics.pitch_hz } else { statistics.energy };
+                Ok((factor, mean * (factor - 1.0) / deviation))
+            }
+        };
+        Ok(Reading {
+            pitch: scaled("pitch", controls.pitch_semitones, (controls.pitch_semitones / 12.0).exp2())?,
+            energy: scaled("volume", controls.volume_db, 10f32.powf(controls.volume_db / 20.0))?,
+            duration: 1.0 / controls.rate,
+            speaker: controls.speaker,
+        })
+    }
+
+    fn log_f0(&self, pitch: &[f32]) -> Vec<f32> {
+        let hz = |value: f32| match self.config().statistics {
+            Some(statistics) => statistics.pitch_hz[0] + statistics.pitch_hz[1] * value,
+            None => FALLBACK_PITCH_HZ,
+        };
+        pitch.iter().map(|&value| hz(value).clamp(super::F0_RANGE_HZ.0, super::F0_RANGE_HZ.1).ln()).collect()
+    }
+}
+
+/// Phones that are given to the model: not the silence before the first word, nor the pause behind the last, which the
+/// published front end strips as well.
+fn spoken(phones: &[Phone]) -> Vec<usize> {
+    let is_stripped = |at: usize| match phones[at].symbol.pause() {
+        Some(Pause::Start) => true,
+        Some(_) => at + 1 == phones.len(),
+        None => false,
+    };
+    (0..phones.len()).filter(|&at| !is_stripped(at)).collect()
+}
+
+/// Frames of silence in place of the pause at the end, if there is one.
+fn silence_frames(phones: &[Phone], rate: f32) -> u32 {
+    let frames = match phones.last().and_then(|phone| phone.symbol.pause()) {
+        Some(Pause::Stop | Pause::Question | Pause::Exclamation) => SENTENCE_SILENCE_FRAMES,
+        Some(Pause::Comma | Pause::Colon | Pause::Break) => CLAUSE_SILENCE_FRAMES,
+        Some(Pause::Start) | None => 0.0,
+    };
+    (frames / rate).round() as u32
+}
+
+fn voicing_of(symbol: Symbol) -> f32 {
+    const VOICELESS: [&str; 9] = ["CH", "F", "HH", "K", "P", "S", "SH", "T", "TH"];
+    let is_voiceless = symbol.pause().is_some() || VOICELESS.contains(&symbol.to_string().as_str());
+    if is_voiceless { 0.0 } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phoneme::{SequenceBuilder, WordSpan};
+
+    #[test]
+    fn silences_at_the_ends_are_not_given_to_the_model() {
+        let mut builder = SequenceBuilder::default();
+        let mut word = |builder: &mut SequenceBuilder, names: &str| {
+            let phones: Vec<Symbol> = names.split(' ').filter_map(Symbol::parse).collect();
+            builder.word(WordSpan { spoken: names.into(), source: 0..1 }, &phones);
+        };
+        word(&mut builder, "G OW1");
+        builder.pause(Pause::Comma);
+        word(&mut builder, "N AW1");
+        let seq = builder.finish().unwrap();
+        assert_eq!(seq.to_string(), "^ G OW1 , N AW1 .");
+        assert_eq!(spoken(&seq.phones), [1, 2, 3, 4, 5]);
+        assert_eq!(silence_frames(&seq.phones, 1.0), 15);
+        assert_eq!(silence_frames(&seq.phones, 2.0), 8);
+        assert_eq!(silence_frames(&seq.phones[..4], 1.0), 7);
+        assert_eq!(silence_frames(&seq.phones[..3], 1.0), 0);
+    }
+}

@@ -1,0 +1,75 @@
+//! The symbol table of the published FastSpeech 2, and what of it an English phrase uses.
+//!
+//! | ids | symbols | used here |
+//! |---|---|---|
+//! | 0 | padding | never |
+//! | 1 – 11 | `-` and punctuation | never: the published front end reads punctuation as `@sp` |
+//! | 12 – 63 | letters | never: words are phones |
+//! | 64 – 147 | ARPAbet, sorted by name, vowels bare and with three stresses | all but the 15 bare vowels |
+//! | 148 – 356 | pinyin | never |
+//! | 357 – 359 | `@sp`, `@spn`, `@sil` | `@sp`, for a pause inside of a phrase |
+//!
+//! The published table of embeddings has a row more than there are symbols.
+
+use std::sync::LazyLock;
+
+use crate::phoneme::{SYMBOL_COUNT, Symbol};
+
+/// Rows of the embedding of a model that was trained with this table.
+pub const PUBLISHED_SYMBOLS: usize = 361;
+const FIRST_PHONE: u32 = 64;
+const SHORT_PAUSE: u32 = 357;
+
+/// The published id of a phone, or of a pause inside of a phrase.
+pub fn published_id(symbol: Symbol) -> u32 {
+    static IDS: LazyLock<Vec<u32>> = LazyLock::new(ids);
+    IDS.get(usize::from(symbol.id())).copied().unwrap_or(SHORT_PAUSE)
+}
+
+/// By our ids; padding, which is never asked for, as a pause.
+fn ids() -> Vec<u32> {
+    let all = || (1..SYMBOL_COUNT as u8).filter_map(Symbol::from_id);
+    let mut names: Vec<String> = Vec::new();
+    for symbol in all().filter(|symbol| symbol.pause().is_none()) {
+        let name = symbol.to_string();
+        if symbol.is_vowel() {
+            names.push(name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned());
+        }
+        names.push(name);
+    }
+    names.sort();
+    names.dedup();
+    let id = |symbol: Symbol| match names.binary_search(&symbol.to_string()) {
+        Ok(index) if symbol.pause().is_none() => FIRST_PHONE + index as u32,
+        _ => SHORT_PAUSE,
+    };
+    std::iter::once(SHORT_PAUSE).chain(all().map(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phones_have_the_published_ids() {
+        // Counted off the published list by hand.
+        for (name, id) in [
+            ("AA0", 65),
+            ("AH0", 73),
+            ("AY2", 87),
+            ("B", 88),
+            ("CH", 89),
+            ("DH", 91),
+            ("HH", 106),
+            ("IY1", 113),
+            ("L", 117),
+            ("OW1", 123),
+            ("P", 129),
+            ("ZH", 147),
+            (",", 357),
+            (".", 357),
+        ] {
+            assert_eq!(published_id(Symbol::parse(name).unwrap()), id, "{name}");
+        }
+    }
+}
