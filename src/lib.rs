@@ -67,6 +67,8 @@ pub mod audio;
 
 pub mod engine;
 
+pub mod parity;
+
 #[cfg(feature = "daemon")]
 pub mod daemon;
 

@@ -256,11 +256,11 @@ fn absurd_sizes_in_a_configuration_are_refused() {
     ] {
         let mut configs = tiny_voice::configs();
         let config = if part == "acoustic" { &mut configs.acoustic } else { &mut configs.vocoder };
-        config[key] = value.into();
+        config.as_mut().unwrap()[key] = value.into();
         let error = refusal(configs).to_string();
         assert!(error.contains("tiny"), "{part} {key} {value}: {error}");
     }
     let mut configs = tiny_voice::configs();
-    configs.vocoder["no_such_key"] = 1.into();
+    configs.vocoder.as_mut().unwrap()["no_such_key"] = 1.into();
     assert!(refusal(configs).to_string().contains("no_such_key"));
 }

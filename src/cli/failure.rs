@@ -57,6 +57,13 @@ pub enum Failure {
         /// What it said that helps.
         hint: Option<String>,
     },
+    /// A voice does not compute what it should.
+    Parity {
+        /// Outputs beyond their tolerance.
+        beyond: usize,
+        /// Outputs that were compared.
+        of: usize,
+    },
     /// The user ended it.
     Interrupted,
     /// Standard input or output failed.
@@ -95,7 +102,9 @@ impl Failure {
             Failure::Library(Error::Config(_)) => Code::Config,
             #[cfg(feature = "daemon")]
             Failure::NoDaemon { .. } | Failure::Refused { .. } => Code::Failure,
-            Failure::Library(_) | Failure::Io { .. } | Failure::File { .. } => Code::Failure,
+            Failure::Library(_) | Failure::Io { .. } | Failure::File { .. } | Failure::Parity { .. } => {
+                Code::Failure
+            }
         }
     }
 
@@ -111,6 +120,10 @@ impl Failure {
             Failure::Interrupted => ("interrupted".into(), None),
             Failure::Library(error) => (error.to_string(), error.hint()),
             Failure::Usage { message, hint } => (message.clone(), Some(hint.clone())),
+            Failure::Parity { beyond, of } => (
+                format!("{beyond} of {of} arrays are beyond their tolerance"),
+                Some("a quantised voice is not exact: import it again without `--quantize`".into()),
+            ),
             Failure::Io { what, source } => (format!("{what}: {source}"), None),
             Failure::File { path, source } => (format!("{}: {source}", path.display()), None),
             #[cfg(feature = "daemon")]

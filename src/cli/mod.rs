@@ -16,6 +16,7 @@ mod input;
 mod interrupt;
 #[cfg(all(feature = "daemon", unix))]
 mod journal;
+mod parity;
 mod picture;
 mod quantize;
 #[cfg(all(feature = "daemon", unix))]
@@ -76,6 +77,8 @@ enum Command {
     Voices(voices::Arguments),
     /// Make a voice of published FastSpeech 2 and WaveGlow checkpoints.
     Import(import::Arguments),
+    /// Hold a voice against what the original code computed.
+    Parity(parity::Arguments),
     /// List the sound cards.
     #[cfg(feature = "device")]
     Devices(devices::Arguments),
@@ -110,6 +113,7 @@ pub fn run() -> ExitCode {
         Command::Bench(arguments) => bench::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Parity(arguments) => parity::run(arguments),
         #[cfg(feature = "device")]
         Command::Devices(arguments) => devices::run(arguments),
         #[cfg(all(feature = "daemon", unix))]
