@@ -80,7 +80,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let packing = arguments.quantize.map_or(Packing::Float, quantize::Format::packing);
     let voice = models.into_voice(description(arguments), packing)?;
-    report += &quantize::exceptions(&voice, packing);
+    for line in quantize::exceptions(&voice, packing) {
+        report += &format!("          {line}\n");
+    }
     voice.save(&arguments.output)?;
     let count = compare_written(&voice, &arguments.output)?;
     let bytes = std::fs::metadata(&arguments.output)

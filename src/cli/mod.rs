@@ -77,6 +77,8 @@ enum Command {
     Voices(voices::Arguments),
     /// Make a voice of published FastSpeech 2 and WaveGlow checkpoints.
     Import(import::Arguments),
+    /// Store a voice in fewer bits, and tell what that does to it.
+    Quantize(quantize::Arguments),
     /// Hold a voice against what the original code computed.
     Parity(parity::Arguments),
     /// List the sound cards.
@@ -113,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Bench(arguments) => bench::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Quantize(arguments) => quantize::run(arguments),
         Command::Parity(arguments) => parity::run(arguments),
         #[cfg(feature = "device")]
         Command::Devices(arguments) => devices::run(arguments),

@@ -131,7 +131,7 @@ fn other_model(checkpoint: &Checkpoint) -> Option<ImportError> {
     let has = |part: &str| checkpoint.tensors().keys().any(|name| name.contains(part));
     let got = if has("length_regulator.duration_predictor") {
         "FastSpeech (the first, of xcmyz)"
-    } else if has("pitch_predictor") && has("pitch_emb") && has("word_emb") {
+    } else if has("encoder.word_emb.") && has("pitch_emb.") {
         "FastPitch"
     } else if has("convinv.0.") {
         "WaveGlow"

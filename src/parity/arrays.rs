@@ -89,7 +89,7 @@ impl<'a> Arrays<'a> {
             values.iter().zip(&want).map(|(value, want)| (value - want) / tolerance(*want)).collect()
         };
         let (got, zero) = (scaled(got), vec![0.0; want.len()]);
-        self.note(name, problem, (&got, &zero), (Measure::Absolute, 1.0));
+        self.note(name, problem, (&got, &zero), (Measure::OfTolerance, 1.0));
         Ok(())
     }
 
@@ -101,7 +101,7 @@ impl<'a> Arrays<'a> {
         (measure, tolerance): (Measure, f64),
     ) {
         let scale = match measure {
-            Measure::Absolute => 1.0,
+            Measure::Absolute | Measure::OfTolerance => 1.0,
             // An array of zeros has no largest value: it is held against 1.
             Measure::OfLargest => match want.iter().fold(0f32, |top, value| top.max(value.abs())) {
                 0.0 => 1.0,

@@ -5,6 +5,7 @@
 //! file has not.
 
 mod arrays;
+mod difference;
 mod fastspeech;
 mod mel;
 mod waveglow;
@@ -19,6 +20,8 @@ use crate::import::{Checkpoint, ImportError};
 use crate::voice::{MelSettings, Voice};
 use arrays::Arrays;
 
+pub use difference::{Difference, Models};
+
 /// How an output is held against what is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,6 +31,8 @@ pub enum Measure {
     OfLargest,
     /// The largest difference.
     Absolute,
+    /// The largest difference in tolerances: each value has one of its own.
+    OfTolerance,
 }
 
 /// One output.

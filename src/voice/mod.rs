@@ -274,6 +274,30 @@ impl Voice {
         Ok(self.merged())
     }
 
+    /// The same voice in another packing; an adapter becomes a whole voice. Tensors that have their precision already stay as
+    /// they are.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn repacked(&self, packing: Packing) -> Result<Self, VoiceError> {
+        let damaged = |fault| VoiceError::Damaged { origin: self.origin.clone(), fault };
+        let mut tensors = BTreeMap::new();
+        for (name, tensor) in &self.tensors {
+            let fault = |source| damaged(Fault::tensor(name, source));
+            let dims = tensor.shape().dims();
+            let (dtype, _) = precision_of(name, dims, (packing, self.meta.mel.bands));
+            let packed = if dtype == tensor.dtype() {
+                tensor.clone()
+            } else {
+                Stored::pack(&tensor.dequantize(&Device::Cpu).map_err(fault)?, dtype).map_err(fault)?
+            };
+            tensors.insert(name.clone(), packed);
+        }
+        let weights_sha256 = weights_sum(&tensors).map_err(damaged)?;
+        let (meta, configs, origin) = (self.meta.clone(), self.configs.clone(), self.origin.clone());
+        Ok(Self { meta, configs, tensors, weights_sha256, adapter: None, origin })
+    }
+
     /// Its weights; models take what they need by path.
     pub fn params(&self) -> Params {
         let tensors: HashMap<_, _> = self.tensors.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
