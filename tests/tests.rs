@@ -19,6 +19,8 @@ mod goldens;
 mod http;
 mod import;
 mod nn;
+#[cfg(feature = "cli")]
+mod published_voices;
 mod signal;
 #[cfg(all(feature = "cli", feature = "daemon"))]
 mod speechd;

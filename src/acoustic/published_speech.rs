@@ -31,13 +31,17 @@ impl FastSpeech {
         self.check_symbols()?;
         let spoken: Vec<usize> = spoken(&phrase.phones);
         let ids: Vec<u32> = spoken.iter().map(|&at| published_id(phrase.phones[at].symbol)).collect();
+        let ends_in_pause = phrase.phones.last().is_some_and(|phone| phone.symbol.pause().is_some());
+        let silence = match given {
+            Some(given) if ends_in_pause => given.last().copied().unwrap_or(0),
+            _ => silence_frames(&phrase.phones, controls.rate),
+        };
         let given: Option<Vec<u32>> = given.map(|given| spoken.iter().map(|&at| given[at]).collect());
         let reading = self.reading(controls)?;
         let (output, durations) = self.read_ids(&[ids], &reading, given.map(|given| vec![given]))?;
         let durations = durations.into_iter().next().unwrap_or_default();
         let mut durations_frames = vec![0; phrase.phones.len()];
         spoken.iter().zip(&durations).for_each(|(&at, &frames)| durations_frames[at] = frames);
-        let silence = silence_frames(&phrase.phones, controls.rate);
         if let (Some(last), true) = (durations_frames.last_mut(), silence > 0) {
             *last = silence;
         }

@@ -42,6 +42,14 @@ enum Command {
         /// Its name.
         voice: String,
     },
+    /// Write a voice's weights as a safetensors file of 32-bit floats.
+    Export {
+        /// A name, or a .gguf file.
+        voice: String,
+        /// The file to write.
+        #[arg(short, long, value_name = "FILE")]
+        output: std::path::PathBuf,
+    },
     /// Delete a voice from the folder in which `fastglow adapt` puts voices, with what is left of its making.
     Remove {
         /// Its name.
@@ -60,6 +68,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             format!("{}: the earlier voice is back; the same command takes it away again\n", file.display())
         }
         Command::Remove { voice } => remove(&path, voice)?,
+        Command::Export { voice, output } => {
+            let voice = Voice::load(&path.find(voice)?)?;
+            voice.export_safetensors(output)?;
+            format!("{}: {} tensors\n", output.display(), voice.tensors().count())
+        }
         Command::Verify { voice } => {
             let voice = Voice::load(&path.find(voice)?)?;
             voice.verify()?;

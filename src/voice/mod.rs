@@ -7,6 +7,7 @@
 
 mod adapter;
 mod error;
+mod export;
 mod gguf;
 mod meta;
 mod precision;
