@@ -159,8 +159,8 @@ fn measure_apart(path: &Path) -> Result<Cost, Failure> {
 
 fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<7} {:>9} {:>7} {:>9} {:>10} {:>9} {:>9} {:>9}\n",
-        "format", "file", "of f32", "memory", "real-time", "mel L1", "LSD", "flow SNR"
+        "{:<7} {:>9} {:>7} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9}\n",
+        "format", "file", "of f32", "memory", "real-time", "mel L1", "pitch", "LSD", "flow SNR"
     );
     let number = |value: Option<f64>, digits: usize, unit: &str| match value {
         Some(value) if value.is_finite() => format!("{value:.digits$}{unit}"),
@@ -169,17 +169,19 @@ fn table(rows: &[Row]) -> String {
     };
     for Row { format, file_bytes, size_ratio, cost, difference, .. } in rows {
         text += &format!(
-            "{format:<7} {:>6.1} MB {:>6.1}% {:>9} {:>10.4} {:>9} {:>9} {:>9}\n",
+            "{format:<7} {:>6.1} MB {:>6.1}% {:>9} {:>10.4} {:>9} {:>9} {:>9} {:>9}\n",
             *file_bytes as f64 / 1e6,
             100.0 * size_ratio,
             number(cost.peak_rss_kb.map(|kb| kb as f64 / 1e3), 0, " MB"),
             cost.real_time_factor,
             number(difference.mel_l1, 4, ""),
+            number(difference.pitch_error_cents, 2, " ct"),
             number(difference.log_spectral_distance_db, 2, " dB"),
             number(difference.flow_snr_db, 1, " dB"),
         );
     }
-    for row in rows {
+    // Of all formats at once they would bury the table; the JSON has them.
+    for row in rows.iter().filter(|_| rows.len() == 2) {
         for line in &row.exceptions {
             text += &format!("{}: {line}\n", row.format);
         }

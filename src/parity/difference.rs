@@ -33,8 +33,11 @@ pub struct Models {
 pub struct Difference {
     /// Mean difference of the log-mels, in nats, with the first voice's durations.
     pub mel_l1: Option<f64>,
+    /// Root mean square difference of the pitch over the voiced frames.
+    pub pitch_error_cents: Option<f64>,
     /// Root mean square difference of the spectra, over the bins and then the mean over the frames, of the whole way from
-    /// phones to samples.
+    /// phones to samples with the first voice's durations and pitch. With a pitch of its own, however close, a voice drifts
+    /// out of phase, and a spectrum of harmonics and noise compares nothing else.
     pub log_spectral_distance_db: Option<f64>,
     /// Signal to error of the first voice's sound, encoded by its flows and decoded by the second's.
     pub flow_snr_db: Option<f64>,
@@ -76,13 +79,21 @@ impl Models {
         let mel = self.speak(None)?;
         let other_mel = other.speak(Some(&mel.durations_frames))?;
         let mel_l1 = self.acoustic.as_ref().map(|_| l1(&mel, &other_mel)).transpose()?;
+        let pitch_error_cents = self.acoustic.as_ref().map(|_| pitch_error_cents(&mel, &other_mel));
+        let other_mel = Mel { log_f0: mel.log_f0.clone(), voicing: mel.voicing.clone(), ..other_mel };
         let (Some(vocoder), Some(other_vocoder)) = (&self.vocoder, &other.vocoder) else {
-            return Ok(Difference { mel_l1, log_spectral_distance_db: None, flow_snr_db: None });
+            return Ok(Difference {
+                mel_l1,
+                pitch_error_cents,
+                log_spectral_distance_db: None,
+                flow_snr_db: None,
+            });
         };
         let samples = render(vocoder, &mel)?;
         let other_samples = render(other_vocoder, &other_mel)?;
         Ok(Difference {
             mel_l1,
+            pitch_error_cents,
             log_spectral_distance_db: Some(log_spectral_distance_db(&samples, &other_samples)?),
             flow_snr_db: Some(flow_snr_db([vocoder, other_vocoder], &samples, &mel)?),
         })
@@ -128,6 +139,15 @@ fn tone(settings: &MelSettings) -> Result<Mel> {
 
 fn l1(one: &Mel, other: &Mel) -> candle_core::Result<f64> {
     (&one.frames - &other.frames)?.abs()?.mean_all()?.to_scalar::<f32>().map(f64::from)
+}
+
+fn pitch_error_cents(one: &Mel, other: &Mel) -> f64 {
+    let cents = |log: f32| 1200.0 * f64::from(log) / std::f64::consts::LN_2;
+    let squares: Vec<f64> = (one.log_f0.iter().zip(&other.log_f0).zip(&one.voicing))
+        .filter(|(_, voicing)| **voicing > 0.5)
+        .map(|((one, other), _)| cents(one - other).powi(2))
+        .collect();
+    (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt()
 }
 
 /// What a vocoder is told of a phrase: features, and the excitation if it hears one.

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::engine::{acoustic_model, vocoder_model};
-use crate::import::{Checkpoint, ImportError};
+use crate::import::{Checkpoint, CheckpointError, ImportError};
 use crate::voice::{MelSettings, Voice};
 use arrays::Arrays;
 
@@ -90,5 +90,10 @@ pub fn compare(voice: Option<&Voice>, file: &Checkpoint) -> Result<Report> {
         let sample_rate_hz = voice.map_or(22_050, |voice| voice.meta().sample_rate_hz);
         mel::compare(&settings, sample_rate_hz, &mut arrays)?;
     }
-    Ok(arrays.report())
+    let report = arrays.report();
+    if report.compared.is_empty() {
+        let what = format!("output with its inputs; {} are missing", report.missing.join(", "));
+        return Err(ImportError::Checkpoint(CheckpointError::Missing { what }).into());
+    }
+    Ok(report)
 }

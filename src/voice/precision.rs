@@ -27,6 +27,9 @@ pub enum Packing {
     Mixed,
 }
 
+/// Invertible convolutions of more channels than this are stored in 16 bits: published ones have 4 to 8, native ones 256.
+const WIDE: usize = 64;
+
 /// Why a tensor has the precision that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,6 +59,8 @@ pub fn precision_of(name: &str, dims: &[usize], (packing, bands): (Packing, usiz
         Packing::Float => return (GgmlDType::F32, Reason::Packing),
         Packing::Small if is_invertible(name) => return (GgmlDType::F16, Reason::Delicate),
         Packing::Small => GgmlDType::Q8_0,
+        // Wide only where a vector is a whole frame; then there are too many for 32 bits.
+        _ if is_invertible(name) && width > WIDE => return (GgmlDType::F16, Reason::Delicate),
         _ if is_delicate(name, dims, bands) => return (GgmlDType::F32, Reason::Delicate),
         Packing::F16 => GgmlDType::F16,
         Packing::Q8_0 => GgmlDType::Q8_0,
@@ -79,12 +84,18 @@ fn is_invertible(name: &str) -> bool {
 }
 
 /// Layers that few weights sit in and whose errors go straight into the sound: the ends of a coupling, whose log-scale is
-/// exponentiated in every flow, and the layers that write the mel.
+/// exponentiated in every flow, the layers that write the mel, and those that write durations, pitch and energy or take
+/// them in. Of a depthwise convolution, neighbours in a row are weights of different channels, which share no scale.
 fn is_delicate(name: &str, dims: &[usize], bands: usize) -> bool {
     let of = |part: Part| name.strip_prefix(part.name()).and_then(|rest| rest.strip_prefix('.'));
     if let Some(rest) = of(Part::Acoustic) {
         let writes_mel = rest.starts_with("post_net.") && dims.first() == Some(&bands);
-        return rest.starts_with("mel_head.") || writes_mel;
+        let is_small = ["mel_head.", "source_head.", "variance_embedding.", "frame_place."];
+        let is_predictor = rest.starts_with("adaptor.") || rest.contains("_predictor.");
+        return writes_mel
+            || is_small.iter().any(|start| rest.starts_with(start))
+            || rest.ends_with(".depthwise.weight")
+            || is_predictor && (rest.ends_with(".output.weight") || rest.ends_with(".duration.weight"));
     }
     let is_end = |rest: &str| rest.ends_with(".start.weight") || rest.ends_with(".end.weight");
     is_invertible(name) || of(Part::Vocoder).is_some_and(is_end)
@@ -123,6 +134,8 @@ mod tests {
         let four = |name, dims: &[usize]| precision_of(name, dims, (Packing::Q4K, 80));
         for (name, dims) in [
             ("vocoder.convinv.3.weight", [8, 8]),
+            ("acoustic.decoder.0.depthwise.weight", [7, 192]),
+            ("acoustic.adaptor.pitch.output.weight", [1, 256]),
             ("vocoder.wn.3.start.weight", [256, 4]),
             ("vocoder.wn.3.end.weight", [8, 256]),
             ("acoustic.mel_head.weight", [80, 256]),
@@ -130,6 +143,8 @@ mod tests {
         ] {
             assert_eq!(four(name, &dims), (GgmlDType::F32, Reason::Delicate), "{name}");
         }
+        let wide = four("vocoder.convinv.0.weight", &[256, 256]);
+        assert_eq!(wide, (GgmlDType::F16, Reason::Delicate));
         assert_eq!(four("vocoder.wn.3.in_layers.0.weight", &[512, 768]), (GgmlDType::Q4K, Reason::Packing));
         let odd = |width| Reason::Row { width, block: 256 };
         assert_eq!(four("vocoder.wn.3.cond_layer.weight", &[4096, 640]), (GgmlDType::Q8_0, odd(640)));
