@@ -240,9 +240,8 @@ fn parity_of_the_committed_models_is_shown_array_by_array() {
         let strangers: Vec<_> = ignored.filter(|name| !name.starts_with("model.")).collect();
         assert!(part == "vocoder" || strangers.is_empty(), "{strangers:?}");
     }
-    let without_controls = format!("parity --voice acoustic.gguf {}", {
-        fixture(&folder, "published_fastspeech2.safetensors", "acoustic").display()
-    });
+    let file = fixture(&folder, "published_fastspeech2.safetensors", "acoustic");
+    let without_controls = format!("parity --voice acoustic.gguf {}", file.display());
     let report = json(&folder.succeeds(&without_controls));
     assert_eq!(report["missing"], serde_json::json!(["controls_c1"]));
 }

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn silences_at_the_ends_are_not_given_to_the_model() {
         let mut builder = SequenceBuilder::default();
-        let mut word = |builder: &mut SequenceBuilder, names: &str| {
+        let word = |builder: &mut SequenceBuilder, names: &str| {
             let phones: Vec<Symbol> = names.split(' ').filter_map(Symbol::parse).collect();
             builder.word(WordSpan { spoken: names.into(), source: 0..1 }, &phones);
         };
