@@ -105,6 +105,10 @@ fn a_voice_of_one_model_says_what_it_lacks_and_can_be_lent_it() {
     folder.succeeds("speak --voice half.gguf --vocoder rest.gguf -o b.wav Hello.");
     let bytes = |name: &str| std::fs::read(folder.path(name)).unwrap();
     assert!(bytes("a.wav") == bytes("b.wav"), "a lent vocoder is the same vocoder");
+    checkpoints::save(&checkpoints::waveglow(4), &folder.path("narrow.safetensors"));
+    folder.succeeds("import --vocoder narrow.safetensors -o narrow.gguf");
+    let error = folder.fails("speak --voice half.gguf --vocoder narrow.gguf -o c.wav Hello.", 3);
+    assert!(error.contains("mel bands: expected 6, got 4"), "{error}");
 }
 
 #[test]

@@ -63,6 +63,20 @@ pub enum VoiceError {
         /// `acoustic` or `vocoder`.
         part: &'static str,
     },
+    /// A vocoder that was made for other frames.
+    #[error("voice {origin}: {what}: expected {expected}, got {got} of the vocoder of {vocoder}")]
+    Frames {
+        /// The voice that was to take it.
+        origin: String,
+        /// The voice whose vocoder it is.
+        vocoder: String,
+        /// In what the frames differ.
+        what: &'static str,
+        /// What the one has.
+        expected: usize,
+        /// What the other has.
+        got: usize,
+    },
     /// The voice speaks a language that this program cannot pronounce.
     #[error("voice {origin}: expected English, got the language `{language}`")]
     Language {
@@ -282,6 +296,7 @@ impl VoiceError {
                  as the vocoder of another: `fastglow speak --vocoder FILE`"
                     .into()
             }
+            VoiceError::Frames { .. } => "choose a vocoder that was made for the same mel frames".into(),
             VoiceError::Language { .. } => {
                 "only English text becomes phones here; its models run with ids of their own: `fastglow parity`".into()
             }

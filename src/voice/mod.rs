@@ -262,11 +262,23 @@ impl Voice {
     /// The same voice with the vocoder of another one, whatever vocoder it had.
     ///
     /// # Errors
-    /// The other one has no vocoder.
+    /// The other one has no vocoder, or one for other frames.
     pub fn with_vocoder(mut self, other: Voice) -> Result<Self, VoiceError> {
         let part = Part::Vocoder.name();
-        let config = other.configs.vocoder;
-        self.configs.vocoder = Some(config.ok_or(VoiceError::NoModel { origin: other.origin, part })?);
+        let Some(config) = other.configs.vocoder else {
+            return Err(VoiceError::NoModel { origin: other.origin, part });
+        };
+        for (what, expected, got) in [
+            ("mel bands", self.meta.mel.bands, other.meta.mel.bands),
+            ("samples per frame", self.meta.mel.hop_samples, other.meta.mel.hop_samples),
+            ("samples per second", self.meta.sample_rate_hz as usize, other.meta.sample_rate_hz as usize),
+        ] {
+            if expected != got {
+                let (origin, vocoder) = (self.origin, other.origin);
+                return Err(VoiceError::Frames { origin, vocoder, what, expected, got });
+            }
+        }
+        self.configs.vocoder = Some(config);
         let is_vocoder = |name: &String| name.split('.').next() == Some(part);
         self.tensors.retain(|name, _| !is_vocoder(name));
         self.tensors.extend(other.tensors.into_iter().filter(|(name, _)| is_vocoder(name)));
