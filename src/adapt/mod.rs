@@ -21,6 +21,7 @@ mod rehearse;
 mod report;
 mod rollback;
 mod stages;
+pub mod study;
 mod tune;
 
 use std::ops::ControlFlow;
@@ -71,6 +72,9 @@ pub struct AdaptConfig {
     pub output: PathBuf,
     /// Where checkpoints and reports go.
     pub work: PathBuf,
+    /// Where the trained vocoder is kept for other adaptations from the same recordings; it does not depend on what is done
+    /// to the acoustic model. `None` keeps it in `work` until the voice is written.
+    pub vocoder_work: Option<PathBuf>,
     /// What it is taught with.
     pub method: Method,
     /// Decides batches, dropout and latents.
@@ -107,6 +111,7 @@ impl AdaptConfig {
             base,
             work: work_folder(&output),
             output,
+            vocoder_work: None,
             method: Method::default(),
             seed: 0,
             depth: 5,

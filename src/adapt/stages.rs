@@ -131,12 +131,20 @@ impl<'a> Job<'a> {
 
     /// What decides the result, as a name for its checkpoints.
     pub(super) fn identity(&self, pairs: &[Pair]) -> String {
+        let AdaptConfig { depth, method, takes_statistics, .. } = self.config;
+        self.sum(format!("{:?}", (depth, method, takes_statistics)), pairs)
+    }
+
+    /// The same of the vocoder alone.
+    pub(super) fn vocoder_identity(&self, pairs: &[Pair]) -> String {
+        self.sum(String::new(), pairs)
+    }
+
+    fn sum(&self, choices: String, pairs: &[Pair]) -> String {
+        let AdaptConfig { seed, scale, opens_conditioner, stops_early, .. } = self.config;
         let mut hash = Sha256::new();
         hash.update(self.base.weights_sha256());
-        let AdaptConfig { seed, depth, scale, method, opens_conditioner, stops_early, takes_statistics, .. } =
-            self.config;
-        let choices = (seed, depth, scale, method, opens_conditioner, stops_early, takes_statistics);
-        hash.update(format!("{choices:?}"));
+        hash.update(format!("{:?} {choices}", (seed, scale, opens_conditioner, stops_early)));
         for pair in pairs {
             hash.update(pair.text.as_bytes());
             pair.tracks.samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
@@ -186,7 +194,8 @@ impl<'a> Job<'a> {
             learning_rate: Plan::learning_rate(index),
             warmup_steps: 20,
             checkpoint_every: 50,
-            validate_every: 50,
+            // Often enough to notice when it no longer improves, also in a short run.
+            validate_every: (plan.steps[index] / 12).clamp(1, 50),
             patience: if self.config.stops_early { 4 } else { 0 },
             adam: AdamConfig { clip_norm: 1.0, average_decay: 0.98, ..AdamConfig::default() },
             model: format!("{name} {open:?}"),
@@ -260,7 +269,6 @@ impl<'a> Job<'a> {
             batch,
             distance_batch: batch.div_ceil(2),
             piece_frames: PIECE_FRAMES.min(shortest.max(1)),
-            ..VocoderTraining::default()
         };
         let params = Params::partly_trainable(preset, open, &Device::Cpu);
         Ok(VocoderTask::new(&self.vocoder, params, (material(learnt), material(held_out)), training)?)
@@ -275,7 +283,8 @@ impl<'a> Job<'a> {
     ) -> Result<StageReport, AdaptError> {
         let folder = folder.join(stage.name);
         let name = stage.name;
-        let deadline = self.config.most_time.map(|time| self.start + time.mul_f64(Plan::share_until(stage.index)));
+        let deadline =
+            self.config.most_time.map(|time| self.start + time.mul_f64(Plan::share_until(stage.index)));
         let mut is_out_of_time = false;
         let mut step_start = (Instant::now(), waited_for_cores());
         let ending = train(task, &stage.run, &folder, &mut |event| match event {
@@ -318,7 +327,12 @@ impl<'a> Job<'a> {
     }
 
     /// The models' own losses on the recordings that are measured on.
-    pub(super) fn judge(&self, voice: &Voice, sets: &Sets<'_>, figures: &mut Figures) -> Result<(), AdaptError> {
+    pub(super) fn judge(
+        &self,
+        voice: &Voice,
+        sets: &Sets<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), AdaptError> {
         let float = |part| -> Result<HashMap<String, Tensor>, AdaptError> {
             Ok(voice.float_weights(part)?.into_iter().collect())
         };

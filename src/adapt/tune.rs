@@ -32,8 +32,7 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
 
     let synthesizer = Synthesizer::new(&base).map_err(|error| AdaptError::Speech(Box::new(error)))?;
     let model = synthesizer.acoustic();
-    let (kept, alignments) =
-        keep_fitting((model, MAX_FIT_BEFORE, "align"), (pairs, &mut usage), observer)?;
+    let (kept, alignments) = keep_fitting((model, MAX_FIT_BEFORE, "align"), (pairs, &mut usage), observer)?;
     job.enough(&kept, &usage)?;
     let rate_hz = job.features.mel.sample_rate_hz;
     let speech = |pairs: &[Pair]| {
@@ -72,7 +71,11 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
 
     let stage = job.vocoder_stage(&plan);
     let mut task = job.vocoder_task((&stage, &plan), &sets, job.float(Part::Vocoder)?)?;
-    stages.push(job.train(&mut task, &stage, (&folder, observer))?);
+    let vocoder_folder = match &config.vocoder_work {
+        Some(shared) => shared.join(&job.vocoder_identity(&kept)[..12]),
+        None => folder.clone(),
+    };
+    stages.push(job.train(&mut task, &stage, (&vocoder_folder, observer))?);
     all.extend(Part::Vocoder.weights(task.params()));
     drop(task);
 

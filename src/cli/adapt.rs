@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use fastglow::adapt::study::{self, Outcome, Speaker};
 use fastglow::adapt::{self, AdaptConfig, Event};
-use fastglow::voice::{DEFAULT_VOICE, SearchPath};
+use fastglow::voice::{DEFAULT_VOICE, SearchPath, Source};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -157,4 +158,25 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         report.file_bytes,
         config.work.join("report.html").display(),
     ))
+}
+
+/// `fastglow train adaptation`
+pub fn compare(work: &Path, speakers: &[PathBuf], (base, scale): (&Source, f64)) -> Result<(), Failure> {
+    let speakers: Vec<_> = speakers.iter().cloned().map(Speaker::new).collect();
+    let mut bars: HashMap<&'static str, ProgressBar> = HashMap::new();
+    let outcomes = study::study((&speakers, base), (work, scale), &mut |name| note(name), &mut |event| {
+        if let Event::Progress { stage, done, total } = event {
+            show(bars.entry(stage).or_insert_with(|| bar(stage)), done as usize, total as usize);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let table = study::markdown(&outcomes);
+    let all: Vec<_> = outcomes.iter().map(Outcome::summary).collect();
+    for (name, text) in [("adaptation.md", table.clone()), ("adaptation.json", format!("{:#}\n", json!(all)))]
+    {
+        let path = work.join(name);
+        std::fs::write(&path, text).map_err(|source| Failure::File { path, source })?;
+    }
+    study::plot_minutes(&outcomes, &work.join("adaptation.png"))?;
+    super::print(&table)
 }

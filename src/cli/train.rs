@@ -89,6 +89,21 @@ enum Command {
         #[arg(long, default_value_t = StudyConfig::default().seed)]
         seed: u64,
     },
+    /// Compare ways of adapting a voice: minutes of speech, methods, what is open. Each SPEAKER is a folder with recordings in
+    /// `train` and `test`. Goes on where it was interrupted; writes `adaptation.md`, `.json` and `.png`.
+    Adaptation {
+        /// The work folder.
+        work: PathBuf,
+        /// The speakers.
+        #[arg(required = true)]
+        speakers: Vec<PathBuf>,
+        /// The voice to start from: a name, or a .gguf file.
+        #[arg(long, default_value = DEFAULT_VOICE)]
+        voice: String,
+        /// Multiplies all numbers of steps.
+        #[arg(long, default_value_t = 1.0, value_parser = scale)]
+        scale: f64,
+    },
     /// Compile a pronunciation dictionary to the lexicon that is part of the program.
     Lexicon {
         /// The dictionary, in CMUdict's text format.
@@ -165,6 +180,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Study { work, scale, seed } => {
             super::environment::prepare(None);
             study(work, &StudyConfig { seed: *seed, ..StudyConfig::default() }.scaled(*scale))?;
+        }
+        Command::Adaptation { work, speakers, voice, scale } => {
+            super::environment::prepare(None);
+            super::adapt::compare(work, speakers, (&SearchPath::from_environment().find(voice)?, *scale))?;
         }
         Command::Lexicon { dictionary, output } => {
             let bytes = make_lexicon(dictionary, output)?;
