@@ -5,7 +5,9 @@ mod config;
 mod denoiser;
 mod lapped;
 mod noise;
+mod products;
 mod stream;
+mod untrained;
 mod waveglow;
 mod wavenet;
 
@@ -14,6 +16,7 @@ pub use config::{Analysis, Conditioner, Config, ConfigError, Prior, WavenetConfi
 pub use denoiser::Denoiser;
 pub use lapped::Lapped;
 pub use noise::Noise;
+pub use products::Product;
 pub use stream::{PhraseInput, Stream};
 pub use waveglow::{FlowState, Inversion, Likelihood, WaveGlow};
 pub use wavenet::{Wavenet, WavenetShape, WavenetState};
