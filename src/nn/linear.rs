@@ -91,6 +91,30 @@ impl Linear {
         self.bias.as_ref()
     }
 
+    /// The layers that give an equal share of the outputs each, in order; `None` for a weight of a format that is not
+    /// taken apart.
+    ///
+    /// # Errors
+    /// The outputs do not divide.
+    pub fn split_outputs(&self, count: usize) -> Result<Option<Vec<Self>>> {
+        let weights = match &self.weight {
+            Weight::Float(weight) => weight.chunk(count, 0)?.into_iter().map(Weight::Float).collect(),
+            Weight::Blocks(matrix) => {
+                let parts = matrix.split_outputs(count)?;
+                parts.into_iter().map(|part| Weight::Blocks(Arc::new(part))).collect::<Vec<_>>()
+            }
+            Weight::Quantized(_) => return Ok(None),
+        };
+        let biases = match &self.bias {
+            Some(bias) => bias.chunk(count, 0)?.into_iter().map(Some).collect(),
+            None => vec![None; count],
+        };
+        if weights.len() != count || biases.len() != count {
+            bail!("linear: outputs do not divide into {count} parts");
+        }
+        Ok(Some(weights.into_iter().zip(biases).map(|(weight, bias)| Self { weight, bias }).collect()))
+    }
+
     /// `[.., inputs]` to `[.., outputs]`.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod conditioner;
 mod config;
 mod denoiser;
+mod gated;
 mod lapped;
 mod noise;
 mod products;

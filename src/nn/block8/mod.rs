@@ -66,6 +66,19 @@ impl Matrix8 {
         Ok(Self { outputs, inputs, tiles })
     }
 
+    /// The matrices that give an equal share of the outputs each, in order.
+    ///
+    /// # Errors
+    /// The shares are not whole tiles.
+    pub fn split_outputs(&self, count: usize) -> Result<Vec<Self>> {
+        let share = self.outputs / count.max(1);
+        if share * count != self.outputs || !share.is_multiple_of(LANES) {
+            bail!("8-bit matrix: {} outputs do not divide into {count} parts of whole tiles", self.outputs);
+        }
+        let tiles = self.tiles.chunks_exact((share / LANES * (self.inputs / BLOCK)).max(1));
+        Ok(tiles.map(|tiles| Self { outputs: share, inputs: self.inputs, tiles: tiles.into() }).collect())
+    }
+
     /// Rows of the matrix: columns of a product.
     pub fn outputs(&self) -> usize {
         self.outputs
