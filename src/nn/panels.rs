@@ -75,11 +75,12 @@ impl WithSimd for Whole<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Sums, one vector of each weight and one value must fit the registers.
+        // Sums, one vector of each weight and one value fit the registers with room to spare: two rows more, and
+        // compilers keep sums in memory, which halves the speed.
         match LANES / S::F32_LANES {
-            1 => self.tiles::<S, 1, 14>(simd),
-            2 => self.tiles::<S, 2, 6>(simd),
-            4 => self.tiles::<S, 4, 6>(simd),
+            1 => self.tiles::<S, 1, 8>(simd),
+            2 => self.tiles::<S, 2, 4>(simd),
+            4 => self.tiles::<S, 4, 4>(simd),
             _ => self.tiles::<S, LANES, 1>(simd),
         }
     }
@@ -112,10 +113,11 @@ impl Whole<'_> {
             let (weights, _) = weights.as_chunks::<VECTORS>();
             let weights = &weights[..inputs];
             for input in 0..inputs {
+                let weights = weights[input];
                 for r in 0..ROWS {
                     let x = simd.splat_f32s(xs[r][input]);
                     for v in 0..VECTORS {
-                        sums[r][v] = simd.mul_add_e_f32s(x, weights[input][v], sums[r][v]);
+                        sums[r][v] = simd.mul_add_e_f32s(x, weights[v], sums[r][v]);
                     }
                 }
             }
