@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use super::{Chunk, Sequence};
+use super::{Chunk, Layer, Part, Sequence};
 use crate::nn::ops::{sigmoid, tanh, vectorized};
 use crate::nn::panels::{self, Panels, Rows};
 use crate::nn::{Linear, Weight, winograd};
@@ -71,14 +71,11 @@ fn pack(weight: &[f32], outputs: usize) -> Panels {
 }
 
 impl FloatLayer {
-    /// Convolution, conditioning, residual and skip.
-    pub fn pack(
-        (kernel, dilation): (usize, usize),
-        [conv, condition, res_skip]: [&Linear; 3],
-    ) -> Result<Self> {
-        let (taps, conv_bias) = values(conv)?;
-        let (condition, condition_bias) = values(condition)?;
-        let (res_skip, res_skip_bias) = values(res_skip)?;
+    pub fn pack(part: Part<'_>) -> Result<Self> {
+        let (kernel, dilation) = (part.conv.config().kernel, part.conv.config().dilation);
+        let (taps, conv_bias) = values(part.conv.linear())?;
+        let (condition, condition_bias) = values(part.condition)?;
+        let (res_skip, res_skip_bias) = values(part.res_skip)?;
         let outputs = conv_bias.len();
         let channels = outputs / 2;
         let width = kernel * channels;
@@ -105,59 +102,6 @@ impl FloatLayer {
             res_skip: pack(&res_skip, res_skip_bias.len()),
             res_skip_bias,
         })
-    }
-
-    pub fn conditioning(&self) -> usize {
-        self.conditioning
-    }
-
-    /// Rows before and after a chunk's that it may read.
-    pub fn reach(&self) -> usize {
-        match &self.taps {
-            Taps::Plain(taps) => taps.len() / 2 * self.dilation,
-            // A tile that begins at the last row.
-            Taps::Tiled(_) => (winograd::POINTS - 1) * self.dilation,
-        }
-    }
-
-    /// Rows of a chunk: whole tiles.
-    pub fn chunk_rows(&self) -> usize {
-        match &self.taps {
-            Taps::Plain(_) => CHUNK_ROWS,
-            Taps::Tiled(_) => CHUNK_ROWS.next_multiple_of(winograd::OUTPUTS * self.dilation),
-        }
-    }
-
-    /// Makes a chunk of what the next layer reads, and adds to the skips.
-    pub fn advance(&self, sequence: Sequence<'_>, chunk: Chunk<'_>, scratch: &mut Scratch) {
-        let rows = chunk.next.len() / self.channels;
-        scratch.acts.resize(rows * self.channels, 0.0);
-        match &self.taps {
-            Taps::Plain(taps) => self.plain_gates(taps, sequence, (chunk.first, rows), scratch),
-            Taps::Tiled(points) => self.tiled_gates(points, sequence, (chunk.first, rows), scratch),
-        }
-        let channels = self.channels;
-        let acts = Rows { values: &scratch.acts, stride: channels };
-        let xs = &sequence.xs[(sequence.border + chunk.first) * channels..][..rows * channels];
-        scratch.out.resize(rows * LANES, 0.0);
-        // The last layer has no residual.
-        let residual_panels = self.res_skip.count() - channels / LANES;
-        for panel in 0..self.res_skip.count() {
-            panels::multiply(&[(&self.res_skip, acts)], panel, &mut scratch.out, LANES, rows);
-            let bias = &self.res_skip_bias[panel * LANES..][..LANES];
-            if panel < residual_panels {
-                add_residual(
-                    &scratch.out,
-                    bias,
-                    &xs[panel * LANES..],
-                    &mut chunk.next[panel * LANES..],
-                    channels,
-                );
-            } else {
-                let at = (panel - residual_panels) * LANES;
-                add_skip(&scratch.out, bias, &mut chunk.skip[at..], channels);
-            }
-        }
     }
 
     /// Terms of the conditioning alone.
@@ -244,6 +188,57 @@ impl FloatLayer {
             }
             add_tiles(products, tiles, dilation, gates);
             gate_rows(gates, &self.pair_bias(panel), &mut acts[panel * LANES..], channels);
+        }
+    }
+}
+
+impl Layer for FloatLayer {
+    type Scratch = Scratch;
+
+    fn reach(&self) -> usize {
+        match &self.taps {
+            Taps::Plain(taps) => taps.len() / 2 * self.dilation,
+            // A tile that begins at the last row.
+            Taps::Tiled(_) => (winograd::POINTS - 1) * self.dilation,
+        }
+    }
+
+    fn chunk_rows(&self) -> usize {
+        match &self.taps {
+            Taps::Plain(_) => CHUNK_ROWS,
+            // Whole tiles.
+            Taps::Tiled(_) => CHUNK_ROWS.next_multiple_of(winograd::OUTPUTS * self.dilation),
+        }
+    }
+
+    fn advance(&self, sequence: Sequence<'_>, chunk: Chunk<'_>, scratch: &mut Scratch) {
+        let rows = chunk.next.len() / self.channels;
+        scratch.acts.resize(rows * self.channels, 0.0);
+        match &self.taps {
+            Taps::Plain(taps) => self.plain_gates(taps, sequence, (chunk.first, rows), scratch),
+            Taps::Tiled(points) => self.tiled_gates(points, sequence, (chunk.first, rows), scratch),
+        }
+        let channels = self.channels;
+        let acts = Rows { values: &scratch.acts, stride: channels };
+        let xs = &sequence.xs[(sequence.border + chunk.first) * channels..][..rows * channels];
+        scratch.out.resize(rows * LANES, 0.0);
+        // The last layer has no residual.
+        let residual_panels = self.res_skip.count() - channels / LANES;
+        for panel in 0..self.res_skip.count() {
+            panels::multiply(&[(&self.res_skip, acts)], panel, &mut scratch.out, LANES, rows);
+            let bias = &self.res_skip_bias[panel * LANES..][..LANES];
+            if panel < residual_panels {
+                add_residual(
+                    &scratch.out,
+                    bias,
+                    &xs[panel * LANES..],
+                    &mut chunk.next[panel * LANES..],
+                    channels,
+                );
+            } else {
+                let at = (panel - residual_panels) * LANES;
+                add_skip(&scratch.out, bias, &mut chunk.skip[at..], channels);
+            }
         }
     }
 }
