@@ -4,10 +4,26 @@
 //! A program cannot change its own environment without `unsafe`, so it starts itself anew with the variables set: the
 //! same process, before anything was read or computed. Variables that the user has set are left alone.
 
+use std::sync::Arc;
+
+use fastglow::compute::Compute;
+use fastglow::engine::Synthesizer;
+use fastglow::voice::SearchPath;
+
+use super::failure::Failure;
+
 /// Takes so many threads, or leaves one core to the rest of the machine, above all to the audio thread; keeps away from
 /// instructions that this processor lacks. Returns in a process in which this holds.
 pub fn prepare(threads: Option<usize>) {
     set(wanted(threads));
+}
+
+/// Loads a voice of this name, its vocoder on what was asked for; says with `--verbose` what `auto` took.
+pub fn load(voice: &str, compute: Compute) -> Result<Synthesizer, Failure> {
+    let device = compute.open()?;
+    tracing::info!(asked = %compute, taken = %Compute::of(&device), "what the vocoder computes on");
+    let source = SearchPath::from_environment().find(voice)?;
+    Ok(Synthesizer::load_on(&source, Arc::default(), &device)?)
 }
 
 /// As [`prepare`], for a process that runs for months and loads voices anew: glibc's pools of memory for each thread, of

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
 use fastglow::audio::{self, SINKS, SinkConfig, Target};
+use fastglow::compute::Compute;
 use fastglow::engine::{Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer};
 use fastglow::text::{TextError, UnspokenKind, normalise};
-use fastglow::voice::{DEFAULT_VOICE, SearchPath};
+use fastglow::voice::DEFAULT_VOICE;
 
 use super::environment;
 use super::failure::{Failure, warn};
@@ -41,6 +42,10 @@ pub struct Arguments {
     /// The voice: a name from `fastglow voices list`, or a .gguf file.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_VOICE)]
     voice: String,
+
+    /// What the vocoder computes on: auto, cpu, cuda:0 or metal:0. `auto` takes a card if this build can use one.
+    #[arg(long, value_name = "NAME", default_value_t = Compute::Auto)]
+    compute: Compute,
 
     /// Another seed says the same thing a little differently; the same one, exactly alike.
     #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
@@ -97,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),
     };
-    let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
+    let synthesizer = environment::load(&arguments.voice, arguments.compute)?;
     let interrupt = Interrupt::listen()?;
     let engine =
         Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::quantized::{GgmlDType, QMatMul};
-use candle_core::{D, Device, Module, Result, Tensor, bail};
+use candle_core::{D, DType, Device, Module, Result, Tensor, bail};
 
 use super::ops::{self, Map};
 use super::{Init, Matrix8, Params, Stored};
@@ -79,6 +79,16 @@ impl Linear {
     /// A layer of given parts: `weight [outputs, inputs]`, `bias [outputs]`.
     pub fn from_parts(weight: Weight, bias: Option<Tensor>) -> Self {
         Self { weight, bias }
+    }
+
+    /// The same layer computing in another float precision; a quantised one stays as it is.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        let Weight::Float(weight) = &self.weight else { return Ok(self.clone()) };
+        let bias = self.bias.as_ref().map(|bias| bias.to_dtype(dtype)).transpose()?;
+        Ok(Self { weight: Weight::Float(weight.to_dtype(dtype)?), bias })
     }
 
     /// The matrix.

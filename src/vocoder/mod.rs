@@ -14,7 +14,7 @@ mod wavenet;
 
 pub use conditioner::{Conditioned, Context};
 pub use config::{Analysis, Conditioner, Config, ConfigError, Prior, WavenetConfig};
-pub use denoiser::Denoiser;
+pub use denoiser::{Denoiser, DenoiserStream};
 pub use lapped::Lapped;
 pub use noise::Noise;
 pub use products::Product;

@@ -139,6 +139,19 @@ impl WaveGlow {
         self.couplings.par_iter_mut().try_for_each(Wavenet::prepare_synthesis)
     }
 
+    /// Computes the couplings' gated layers in 16 bits: [`Wavenet::halve`].
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn halve(&mut self) -> Result<()> {
+        self.couplings.iter_mut().try_for_each(Wavenet::halve)
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// The conditioning of a phrase: `features [batch, context + frames, feature_channels]`, and for the source-filter
     /// prior `excitation [batch, (frames + 1) · hop]`, which starts one hop before the first frame that counts. Frames of
     /// context are seen and left out, so that a cut looks like the middle that it is.

@@ -1,7 +1,8 @@
 //! The network inside a coupling: gated dilated convolutions with skips (WaveGlow, [Prenger et al. 2018]
 //! (<https://arxiv.org/abs/1811.00002>), there called WN). One code path: dilated or not, causal or not, by config.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::quantized::GgmlDType;
+use candle_core::{DType, Result, Tensor, bail};
 
 use super::config::WavenetConfig;
 use super::gated::{Gated, Parts};
@@ -24,6 +25,8 @@ enum Body {
 }
 
 struct Layers {
+    /// In which they compute.
+    dtype: DType,
     conditioning: Conditioning,
     convs: Vec<Conv1d>,
     res_skip: Vec<Linear>,
@@ -98,12 +101,19 @@ impl Wavenet {
             let weight: Weight = end.weight("weight", shape.outputs, channels, Init::Zeros)?;
             Linear::from_parts(weight, Some(end.tensor("bias", shape.outputs, Init::Zeros)?))
         };
-        Ok(Self {
+        let in_layer = params.pp("in_layers").pp(0);
+        let mut wavenet = Self {
             config: *config,
             start: pointwise(shape.inputs, channels, &params.pp("start"))?,
-            body: Body::Layers(Layers { conditioning, convs, res_skip }),
+            body: Body::Layers(Layers { dtype: DType::F32, conditioning, convs, res_skip }),
             end,
-        })
+        };
+        // A card computes in the precision in which the voice stores its weights.
+        let is_half = in_layer.stored_dtype("weight") == Some(GgmlDType::F16);
+        if is_half && !params.device().is_cpu() {
+            wavenet.halve()?;
+        }
+        Ok(wavenet)
     }
 
     /// Packs the gated layers for synthesis, where there is a form for them; what was loaded is given up.
@@ -117,6 +127,28 @@ impl Wavenet {
         if let Some(packed) = Gated::pack(&self.config, &parts)? {
             self.body = Body::Packed(packed);
         }
+        Ok(())
+    }
+
+    /// Computes the gated layers in 16 bits, as NVIDIA ships them for its cards; on processors that only costs time.
+    /// Quantised weights, and layers packed for the CPU, stay as they are.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn halve(&mut self) -> Result<()> {
+        let Body::Layers(layers) = &mut self.body else { return Ok(()) };
+        let half = |linears: &mut Vec<Linear>| -> Result<()> {
+            linears.iter_mut().try_for_each(|linear| linear.to_dtype(DType::F16).map(|half| *linear = half))
+        };
+        match &mut layers.conditioning {
+            Conditioning::Fused(fused) => *fused = fused.to_dtype(DType::F16)?,
+            Conditioning::PerLayer(each) => half(each)?,
+        }
+        half(&mut layers.res_skip)?;
+        for conv in &mut layers.convs {
+            *conv = conv.to_dtype(DType::F16)?;
+        }
+        layers.dtype = DType::F16;
         Ok(())
     }
 
@@ -146,7 +178,8 @@ impl Wavenet {
     /// The device is out of memory.
     pub fn zero_state(&self, like: &Tensor) -> Result<WavenetState> {
         let Body::Layers(layers) = &self.body else { bail!("wavenet: only causal layers keep state") };
-        let rows = layers.convs.iter().map(|layer| layer.zero_state(1, like)).collect::<Result<_>>()?;
+        let like = like.to_dtype(layers.dtype)?;
+        let rows = layers.convs.iter().map(|layer| layer.zero_state(1, &like)).collect::<Result<_>>()?;
         Ok(WavenetState { rows })
     }
 }
@@ -180,7 +213,8 @@ impl Layers {
         mut state: Option<&mut WavenetState>,
     ) -> Result<Tensor> {
         let channels = xs.dim(2)?;
-        let gates = self.conditioning.gates(conditioning, self.convs.len())?;
+        xs = xs.to_dtype(self.dtype)?;
+        let gates = self.conditioning.gates(&conditioning.to_dtype(self.dtype)?, self.convs.len())?;
         let mut skip: Option<Tensor> = None;
         for (i, (layer, gate)) in self.convs.iter().zip(&gates).enumerate() {
             let inner = match state.as_deref_mut() {
@@ -201,7 +235,7 @@ impl Layers {
             });
         }
         match skip {
-            Some(skip) => Ok(skip),
+            Some(skip) => skip.to_dtype(DType::F32),
             None => bail!("wavenet: expected at least one layer"),
         }
     }

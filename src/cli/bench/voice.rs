@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use fastglow::acoustic::{Controls, Mel};
+use fastglow::compute::Compute;
 use fastglow::engine::{SpeakConfig, Synthesizer, peak_rss_kb};
 use fastglow::phoneme::{PhonemeSeq, Pronouncer};
 use fastglow::signal::{Excitation, ExcitationConfig, SourceFrame};
 use fastglow::text::normalise;
 use fastglow::vocoder::{Config, Context, Noise, PhraseInput, Stream, WaveGlow};
-use fastglow::voice::{DEFAULT_VOICE, SearchPath};
+use fastglow::voice::DEFAULT_VOICE;
 use serde::Serialize;
 
 use super::products::{LayerTime, bare_products};
 use super::published::{self, Format};
 use super::{Failure, print_json};
+use crate::cli::environment;
 
 /// About five seconds of speech.
 const SENTENCE: &str = "The lift is on its way to the third floor, please wait behind the yellow line.";
@@ -49,6 +51,9 @@ pub struct Arguments {
     /// Threads that compute. Default: one less than there are cores.
     #[arg(long, value_name = "NUMBER")]
     pub threads: Option<usize>,
+    /// What the vocoder computes on: auto, cpu, cuda:0 or metal:0.
+    #[arg(long, value_name = "NAME", default_value_t = Compute::Auto)]
+    compute: Compute,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -58,6 +63,7 @@ pub struct Arguments {
 #[derive(Debug, Serialize)]
 struct Figures {
     voice: String,
+    compute: String,
     threads: usize,
     audio_s: f64,
     real_time_factor: f64,
@@ -107,7 +113,7 @@ impl Subject {
         let loudness = |i: usize| -5.0 + 2.0 * (i as f32 * 0.37).sin();
         Ok(Self {
             name: format!("published WaveGlow, random weights, {}", arguments.format),
-            vocoder: published::waveglow(&config, arguments.format)?,
+            vocoder: published::waveglow(&config, arguments.format, &arguments.compute.open()?)?,
             format: arguments.format,
             features: (0..frames * config.mel_bands).map(loudness).collect(),
             excitation: None,
@@ -117,7 +123,7 @@ impl Subject {
     }
 
     fn voice(arguments: &Arguments) -> Result<Self, Failure> {
-        let synthesizer = Synthesizer::load(&SearchPath::from_environment().find(&arguments.voice)?)?;
+        let synthesizer = environment::load(&arguments.voice, arguments.compute)?;
         let pronouncer = Pronouncer::new();
         let phones = || pronouncer.pronounce(&normalise(black_box(SENTENCE))).map_err(fastglow::Error::from);
         let (text_to_phones, sequence) = median(arguments.runs, phones)?;
@@ -177,9 +183,10 @@ fn measure(arguments: &Arguments, subject: &Subject) -> Result<Figures, Failure>
     let per_second_ms = |time: Duration| time.as_secs_f64() * 1e3 / audio_s;
     let before: Duration = subject.before.iter().map(|(_, time)| *time).sum();
     let timed = subject.before.iter().copied().chain([("mel to samples", mel_to_samples)]);
-    let bare_products = bare_products(config, subject.format, audio_s, arguments.runs)?;
+    let bare_products = bare_products(&subject.vocoder, subject.format, audio_s, arguments.runs)?;
     Ok(Figures {
         voice: subject.name.clone(),
+        compute: Compute::of(subject.vocoder.device()).to_string(),
         threads: rayon_threads(),
         audio_s,
         real_time_factor: per_second_ms(before + mel_to_samples) / 1e3,
@@ -243,9 +250,10 @@ fn features(synthesizer: &Synthesizer, mel: &Mel) -> fastglow::Result<Vec<f32>> 
 }
 
 fn table(figures: &Figures) -> String {
-    let Figures { voice, threads, audio_s, .. } = figures;
-    let mut text =
-        format!("{voice}; {threads} threads; medians over {audio_s:.1} s of speech, ms per second of it\n");
+    let Figures { voice, compute, threads, audio_s, .. } = figures;
+    let mut text = format!(
+        "{voice}; on {compute}, {threads} threads; medians over {audio_s:.1} s of speech, ms per second of it\n"
+    );
     let mut line = |name: &str, figure: String| {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{name:<28}{figure:>12}");
