@@ -55,14 +55,15 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 #[test]
 fn packed_couplings_equal_the_layers_at_every_length() {
     let config = config();
-    for dtype in [GgmlDType::F32, GgmlDType::Q8_0] {
+    // The inputs of 8-bit products are rounded too: a last bit may turn into one step of 127.
+    for (dtype, tolerance) in [(GgmlDType::F32, 1e-4), (GgmlDType::Q8_0, 1e-2)] {
         let loaded = model(&config, dtype, &Device::Cpu);
         let mut packed = model(&config, dtype, &Device::Cpu);
         packed.prepare_synthesis(Inversion::Lu).unwrap();
         // 16 vectors a frame: less than a tile, parts of chunks, several chunks.
         for frames in [1, 5, 16, 33, 77, 130] {
             let worst = difference(&vectors(&loaded, frames), &vectors(&packed, frames));
-            assert!(worst < 1e-4, "{dtype:?}, {frames} frames: {worst}");
+            assert!(worst < tolerance, "{dtype:?}, {frames} frames: {worst}");
         }
     }
 }
