@@ -16,6 +16,7 @@ use super::environment;
 use super::failure::{Failure, warn};
 use super::input::TextInput;
 use super::interrupt::Interrupt;
+use super::load;
 use super::picture::Picture;
 
 #[derive(Debug, Args)]
@@ -102,7 +103,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),
     };
-    let synthesizer = environment::load(&arguments.voice, arguments.compute)?;
+    let synthesizer = load::voice(&arguments.voice, arguments.compute)?;
     let interrupt = Interrupt::listen()?;
     let engine =
         Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;

@@ -29,6 +29,9 @@ impl Weight {
         if stored.dtype() == GgmlDType::Q8_0 && device.is_cpu() {
             return Ok(Self::Blocks(Arc::new(Matrix8::from_q8_0(&stored.data()?, outputs, inputs)?)));
         }
+        if device.is_cpu() && !has_candle_products() {
+            return Ok(Self::Float(stored.dequantize(device)?));
+        }
         Ok(Self::Quantized(QMatMul::from_arc(Arc::new(stored.to_candle(device)?))?))
     }
 
@@ -48,6 +51,18 @@ impl Weight {
             Weight::Quantized(weight) => weight.forward(xs),
         }
     }
+}
+
+/// Candle 0.11.1 takes the dot-product instructions for granted on ARM: Cortex-A53, A57 and A72 lack them, and end in an
+/// illegal instruction.
+#[cfg(target_arch = "aarch64")]
+fn has_candle_products() -> bool {
+    std::arch::is_aarch64_feature_detected!("dotprod")
+}
+
+#[cfg(not(target_arch = "aarch64"))]
+fn has_candle_products() -> bool {
+    true
 }
 
 /// `y = x Wᵀ + b` over the last dimension.

@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::products::{LayerTime, bare_products};
 use super::published::{self, Format};
 use super::{Failure, print_json};
-use crate::cli::environment;
+use crate::cli::load;
 
 /// About five seconds of speech.
 const SENTENCE: &str = "The lift is on its way to the third floor, please wait behind the yellow line.";
@@ -123,7 +123,7 @@ impl Subject {
     }
 
     fn voice(arguments: &Arguments) -> Result<Self, Failure> {
-        let synthesizer = environment::load(&arguments.voice, arguments.compute)?;
+        let synthesizer = load::voice(&arguments.voice, arguments.compute)?;
         let pronouncer = Pronouncer::new();
         let phones = || pronouncer.pronounce(&normalise(black_box(SENTENCE))).map_err(fastglow::Error::from);
         let (text_to_phones, sequence) = median(arguments.runs, phones)?;
