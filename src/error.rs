@@ -10,6 +10,9 @@ pub enum Error {
     /// A tensor operation failed: a wrong shape, or the device gave up. A bug or a damaged voice; retrying does not help.
     #[error("compute: {0}")]
     Compute(#[from] candle_core::Error),
+    /// What was to be computed on is not there.
+    #[error(transparent)]
+    Device(#[from] crate::compute::ComputeError),
     /// A voice is missing, damaged or cannot be written.
     #[error(transparent)]
     Voice(#[from] crate::voice::VoiceError),
@@ -69,6 +72,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Compute(_) | Error::Thread { .. } => None,
+            Error::Device(error) => Some(error.hint()),
             Error::Voice(error) => error.hint(),
             Error::Import(error) => error.hint(),
             Error::Audio(error) => error.hint(),

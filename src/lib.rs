@@ -51,6 +51,8 @@ pub mod text;
 
 pub mod phoneme;
 
+pub mod compute;
+
 pub mod nn;
 
 pub mod signal;

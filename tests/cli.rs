@@ -205,10 +205,12 @@ fn figures_are_one_json_object() {
     let path = folder.path().join("a.wav");
     let output = speak(&["-o", path.to_str().unwrap(), "--stats", "json", "One. Two."]).output().unwrap();
     let stats: serde_json::Value = serde_json::from_str(&stderr(&output)).unwrap();
-    let keys = ["audio_s", "chunks", "first_audio_ms", "peak_rss_kb", "rtf", "synth_s", "voice"];
+    let keys = ["audio_s", "chunks", "compute", "first_audio_ms", "peak_rss_kb", "rtf", "synth_s", "voice"];
     let object = stats.as_object().unwrap();
     assert!(keys.iter().all(|key| object.contains_key(*key)) && object.len() == keys.len(), "{stats}");
     assert_eq!((&stats["chunks"], &stats["voice"]), (&2.into(), &"tiny".into()));
+    #[cfg(not(any(feature = "cuda", feature = "metal")))]
+    assert_eq!(stats["compute"], "cpu");
     let audio_s = samples_of(&path).len() as f64 / 22_050.0;
     assert!((stats["audio_s"].as_f64().unwrap() - audio_s).abs() < 1e-9, "{stats}");
 }
@@ -390,4 +392,16 @@ fn the_help_teaches() {
     for command in ["speak", "voices"] {
         assert_eq!(code(&fastglow(&[command, "--help"]).output().unwrap()), 0);
     }
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_card_that_this_build_does_not_know_is_refused_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.wav");
+    let output = speak(&["--compute", "cuda:0", "-o", path.to_str().unwrap(), "One."]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    assert!(told.contains("error: compute: cuda:0") && told.contains("--features cuda"), "{told}");
+    assert!(!path.exists());
 }

@@ -1,5 +1,6 @@
 //! The vocoder: round trips, streaming against whole, budgets.
 
+mod packed;
 mod published;
 
 use std::collections::HashMap;

@@ -1,11 +1,10 @@
-//! What candle and the C library read from the environment, and no other way: how many threads to take, whether to trust
-//! the quantised products, how to keep memory together.
+//! What candle and the C library read from the environment, and no other way: how many threads to take,
+//! how to keep memory together.
 //!
 //! A program cannot change its own environment without `unsafe`, so it starts itself anew with the variables set: the
 //! same process, before anything was read or computed. Variables that the user has set are left alone.
 
-/// Takes so many threads, or leaves one core to the rest of the machine, above all to the audio thread; keeps away from
-/// instructions that this processor lacks. Returns in a process in which this holds.
+/// Takes so many threads, or leaves one core to the rest of the machine, above all to the audio thread. Returns in a process in which this holds.
 pub fn prepare(threads: Option<usize>) {
     set(wanted(threads));
 }
@@ -42,22 +41,7 @@ fn set(mut variables: Vec<(&'static str, String)>) {
 fn wanted(threads: Option<usize>) -> Vec<(&'static str, String)> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or(cores.saturating_sub(1)).max(1).to_string();
-    let mut variables = vec![("RAYON_NUM_THREADS", threads.clone()), ("CANDLE_NUM_THREADS", threads)];
-    if !has_quantised_products() {
-        variables.push(("CANDLE_DEQUANTIZE_ALL", "1".into()));
-    }
-    variables
-}
-
-/// Candle 0.11.1 takes the dot-product instructions for granted on ARM: Cortex-A53, A57 and A72 lack them.
-#[cfg(target_arch = "aarch64")]
-fn has_quantised_products() -> bool {
-    std::arch::is_aarch64_feature_detected!("dotprod")
-}
-
-#[cfg(not(target_arch = "aarch64"))]
-fn has_quantised_products() -> bool {
-    true
+    vec![("RAYON_NUM_THREADS", threads.clone()), ("CANDLE_NUM_THREADS", threads)]
 }
 
 #[cfg(unix)]

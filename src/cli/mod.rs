@@ -16,6 +16,7 @@ mod input;
 mod interrupt;
 #[cfg(all(feature = "daemon", unix))]
 mod journal;
+mod load;
 mod parity;
 mod picture;
 mod quantize;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 use fastglow::audio::reference;
+use fastglow::compute::Compute;
 use fastglow::config::{ConfigFile, Resolved};
 use fastglow::daemon::http::{self, HttpDeps, HttpLimits};
 use fastglow::daemon::{self, Lexicon, Limits, Metrics, Settings, Shared, Speaker, Voices, socket, wyoming};
@@ -76,7 +77,9 @@ async fn serve(arguments: &Arguments, mut config: Resolved) -> Result<(), Failur
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(signals)?;
     let voices = Voices::new(config.search.clone(), config.default_voice.clone(), config.most_loaded);
-    let voices = Arc::new(voices.with_lexicon(Lexicon::new(config.lexicon.clone())));
+    let device = config.compute.open().map_err(fastglow::Error::from)?;
+    tracing::info!(asked = %config.compute, taken = %Compute::of(&device), "what vocoders compute on");
+    let voices = Arc::new(voices.on(device).with_lexicon(Lexicon::new(config.lexicon.clone())));
     warm_up(&voices).await?;
     let (ear, reference) = match (&mut config.loudspeaker, &config.reference) {
         (Some(loudspeaker), Some(_)) => {

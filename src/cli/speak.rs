@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
 use fastglow::audio::{self, SINKS, SinkConfig, Target};
+use fastglow::compute::Compute;
 use fastglow::engine::{Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer};
 use fastglow::text::{TextError, UnspokenKind, normalise};
-use fastglow::voice::{DEFAULT_VOICE, SearchPath, Voice};
+use fastglow::voice::DEFAULT_VOICE;
 
 use super::environment;
 use super::failure::{Failure, warn};
 use super::input::TextInput;
 use super::interrupt::Interrupt;
+use super::load;
 use super::picture::Picture;
 
 #[derive(Debug, Args)]
@@ -49,6 +51,9 @@ pub struct Arguments {
     /// Who speaks, of a voice with several speakers, counted from 0.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     speaker: u32,
+    /// What the vocoder computes on: auto, cpu, cuda:0 or metal:0. `auto` takes a card if this build can use one.
+    #[arg(long, value_name = "NAME", default_value_t = Compute::Auto)]
+    compute: Compute,
 
     /// Another seed says the same thing a little differently; the same one, exactly alike.
     #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
@@ -105,12 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),
     };
-    let path = SearchPath::from_environment();
-    let mut voice = Voice::load(&path.find(&arguments.voice)?)?;
-    if let Some(vocoder) = &arguments.vocoder {
-        voice = voice.with_vocoder(Voice::load(&path.find(vocoder)?)?)?;
-    }
-    let synthesizer = Synthesizer::new(&voice)?;
+    let synthesizer = load::voice(&arguments.voice, arguments.vocoder.as_deref(), arguments.compute)?;
     let interrupt = Interrupt::listen()?;
     let engine =
         Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;

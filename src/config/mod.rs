@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::compute;
 use crate::daemon::{Limits, LoudspeakerConfig};
 use crate::engine::SpeakConfig;
 use crate::voice::DEFAULT_VOICE;
@@ -138,11 +139,19 @@ impl Default for Loudspeaker {
 }
 
 /// How much of the machine to take.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Compute {
     /// Threads that compute; 0 for one less than there are cores.
     pub threads: usize,
+    /// What the vocoder computes on: `auto`, `cpu`, `cuda:0` or `metal:0`.
+    pub device: String,
+}
+
+impl Default for Compute {
+    fn default() -> Self {
+        Self { threads: 0, device: compute::Compute::Auto.to_string() }
+    }
 }
 
 /// The daemon's own protocol, on a Unix socket.

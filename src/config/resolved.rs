@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::Wrong;
 use super::{Config, Loudspeaker, Speech};
 use crate::audio::SinkConfig;
+use crate::compute::{Compute, ComputeError};
 use crate::daemon::http::Token;
 use crate::daemon::{Limits, LoudspeakerConfig};
 use crate::engine::SpeakConfig;
@@ -28,6 +29,8 @@ pub struct Resolved {
     pub loudspeaker: Option<LoudspeakerConfig>,
     /// Threads that compute; `None` for one less than there are cores.
     pub threads: Option<usize>,
+    /// What the vocoder computes on.
+    pub compute: Compute,
     /// The daemon's own socket.
     pub socket: PathBuf,
     /// The socket of what the loudspeaker plays.
@@ -102,6 +105,10 @@ pub(super) fn resolve(config: &Config, folder: &Path) -> Result<Resolved, Wrong>
         most_loaded: voices.most_loaded,
         speech,
         loudspeaker,
+        compute: compute
+            .device
+            .parse()
+            .map_err(|error: ComputeError| wrong("compute", "device", error.to_string()))?,
         threads: Some(compute.threads).filter(|&threads| threads > 0),
         socket: place("socket", &socket.path, folder)?.unwrap_or_else(default_socket),
         reference: place("reference", &reference.path, folder)?,

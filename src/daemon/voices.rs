@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use candle_core::Device;
 use serde::Serialize;
 
 use super::lexicon::Lexicon;
@@ -17,6 +18,8 @@ pub struct Voices {
     search: SearchPath,
     default_name: String,
     most_loaded: usize,
+    /// What vocoders compute on; `None` for the processor.
+    device: Option<Device>,
     lexicon: Lexicon,
     loaded: Mutex<BTreeMap<String, Loaded>>,
     /// What the voices say about themselves, of those that were asked for.
@@ -61,6 +64,11 @@ impl Voices {
         Self { lexicon, ..self }
     }
 
+    /// The same voices with their vocoders on this device.
+    pub fn on(self, device: Device) -> Self {
+        Self { device: Some(device), ..self }
+    }
+
     /// The user's own pronunciations, of all voices.
     pub fn lexicon(&self) -> &Lexicon {
         &self.lexicon
@@ -97,7 +105,8 @@ impl Voices {
     fn load(&self, source: &Source) -> Result<Loaded> {
         // Before it is read: one that is replaced meanwhile is read again.
         let file = state(source);
-        let synthesizer = Synthesizer::load_with(source, self.lexicon.words().clone())?;
+        let device = self.device.as_ref().unwrap_or(&Device::Cpu);
+        let synthesizer = Synthesizer::load_on(source, self.lexicon.words().clone(), device)?;
         Ok(Loaded { synthesizer, file })
     }
 

@@ -26,11 +26,14 @@ mod windows;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use candle_core::Device;
+
 use crate::Result;
 use crate::acoustic::{self, FastSpeech};
+use crate::compute::Compute;
 use crate::phoneme::{Pronouncer, UserWords};
 use crate::text::{Pace, normalise};
-use crate::vocoder::{self, WaveGlow};
+use crate::vocoder::{self, Context, Noise, PhraseInput, WaveGlow};
 use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 
 pub use config::{SpeakConfig, SpeakConfigError};
@@ -71,7 +74,15 @@ impl Synthesizer {
     /// # Errors
     /// As [`Synthesizer::load`].
     pub fn load_with(source: &Source, words: Arc<UserWords>) -> Result<Self> {
-        Self::build(&Voice::load(source)?, words)
+        Self::build(&Voice::load(source)?, words, &Device::Cpu)
+    }
+
+    /// As [`Synthesizer::load_with`], with the vocoder on another device, warmed up there.
+    ///
+    /// # Errors
+    /// As [`Synthesizer::load`], or the device fails.
+    pub fn load_on(source: &Source, words: Arc<UserWords>, device: &Device) -> Result<Self> {
+        Self::build(&Voice::load(source)?, words, device)
     }
 
     /// Builds the models of a voice in memory.
@@ -79,10 +90,18 @@ impl Synthesizer {
     /// # Errors
     /// The tensors do not fit the models, or the models do not fit each other.
     pub fn new(voice: &Voice) -> Result<Self> {
-        Self::build(voice, Arc::default())
+        Self::build(voice, Arc::default(), &Device::Cpu)
     }
 
-    fn build(voice: &Voice, words: Arc<UserWords>) -> Result<Self> {
+    /// As [`Synthesizer::new`], with the vocoder on another device, warmed up there.
+    ///
+    /// # Errors
+    /// As [`Synthesizer::new`], or the device fails.
+    pub fn new_on(voice: &Voice, device: &Device) -> Result<Self> {
+        Self::build(voice, Arc::default(), device)
+    }
+
+    fn build(voice: &Voice, words: Arc<UserWords>, device: &Device) -> Result<Self> {
         let acoustic_config: acoustic::Config = voice.config(Part::Acoustic)?;
         let vocoder_config: vocoder::Config = voice.config(Part::Vocoder)?;
         check_agreement(voice, &acoustic_config, &vocoder_config)?;
@@ -93,7 +112,7 @@ impl Synthesizer {
         let params = voice.params();
         let acoustic = models::acoustic(voice, &params)?;
         acoustic.check_speakable().map_err(|error| models::misfit(voice, Part::Acoustic, error))?;
-        let vocoder = models::vocoder(voice, &params)?;
+        let vocoder = models::vocoder(voice, &params, device)?;
         models::check_used(voice, &params, "")?;
         let models = Models {
             meta: voice.meta().clone(),
@@ -101,6 +120,9 @@ impl Synthesizer {
             acoustic,
             vocoder: Arc::new(vocoder),
         };
+        if !device.is_cpu() {
+            warm_up(&models.vocoder)?;
+        }
         Ok(Self { models: Arc::new(models) })
     }
 
@@ -112,6 +134,11 @@ impl Synthesizer {
     /// Whether both speak from the same models in memory: a voice that was loaded again does not.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.models, &other.models)
+    }
+
+    /// What its vocoder computes on.
+    pub fn compute(&self) -> Compute {
+        Compute::of(self.models.vocoder.device())
     }
 
     /// Of the samples it makes.
@@ -188,5 +215,19 @@ fn check_agreement(voice: &Voice, acoustic: &acoustic::Config, vocoder: &vocoder
             return Err(models::damaged(voice, Fault::Value { key: format!("fastglow.{key}"), reason }));
         }
     }
+    Ok(())
+}
+
+/// Speaks one window of nothing: a card compiles and loads its programs at the first use.
+fn warm_up(vocoder: &Arc<WaveGlow>) -> Result<()> {
+    let config = vocoder.config();
+    let features = vec![0.0; config.feature_channels()];
+    let excitation = vec![0.0; config.hop_samples];
+    let input = PhraseInput {
+        features: &features,
+        excitation: config.has_excitation().then_some(&excitation),
+        context: Context::default(),
+    };
+    vocoder.infer(&input, &Noise::Seeded { seed: 0, scale: 0.0 })?;
     Ok(())
 }

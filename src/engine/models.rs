@@ -1,5 +1,7 @@
 //! The models of a voice file.
 
+use candle_core::Device;
+
 use crate::acoustic::FastSpeech;
 use crate::nn::Params;
 use crate::vocoder::{Inversion, WaveGlow};
@@ -23,7 +25,7 @@ pub fn acoustic_model(voice: &Voice) -> Result<FastSpeech> {
 /// There is none, or its tensors do not fit it.
 pub fn vocoder_model(voice: &Voice) -> Result<WaveGlow> {
     let params = voice.params();
-    let model = vocoder(voice, &params)?;
+    let model = vocoder(voice, &params, &Device::Cpu)?;
     check_used(voice, &params, Part::Vocoder.name())?;
     Ok(model)
 }
@@ -34,10 +36,10 @@ pub(super) fn acoustic(voice: &Voice, params: &Params) -> Result<FastSpeech> {
         .map_err(|error| misfit(voice, Part::Acoustic, error))
 }
 
-pub(super) fn vocoder(voice: &Voice, params: &Params) -> Result<WaveGlow> {
+pub(super) fn vocoder(voice: &Voice, params: &Params, device: &Device) -> Result<WaveGlow> {
     let config = voice.config(Part::Vocoder)?;
     let misfit = |error| misfit(voice, Part::Vocoder, error);
-    let mut model = WaveGlow::new(&config, &params.pp(Part::Vocoder.name())).map_err(misfit)?;
+    let mut model = WaveGlow::new(&config, &params.pp(Part::Vocoder.name()).on(device)).map_err(misfit)?;
     model.prepare_synthesis(Inversion::Lu).map_err(misfit)?;
     Ok(model)
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::compute::Compute;
+
 /// Figures of an utterance, as `--stats json` prints them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stats {
@@ -22,6 +24,8 @@ pub struct Stats {
     pub peak_rss_kb: Option<u64>,
     /// The voice's name.
     pub voice: String,
+    /// What its vocoder computed on: `cpu`, `cuda:0`.
+    pub compute: String,
 }
 
 /// Measures how long at least one thread was at work.
@@ -87,7 +91,7 @@ impl Meter {
         }
     }
 
-    pub fn stats(&self, computing: Duration, voice: &str, sample_rate_hz: u32) -> Stats {
+    pub fn stats(&self, computing: Duration, voice: &str, compute: Compute, sample_rate_hz: u32) -> Stats {
         let audio_s = self.samples as f64 / f64::from(sample_rate_hz);
         let synth_s = computing.as_secs_f64();
         Stats {
@@ -98,6 +102,7 @@ impl Meter {
             chunks: self.phrases,
             peak_rss_kb: peak_rss_kb(),
             voice: voice.into(),
+            compute: compute.to_string(),
         }
     }
 }
@@ -117,15 +122,15 @@ mod tests {
     fn first_audio_is_the_first_and_silence_has_no_factor() {
         let mut meter = Meter::default();
         let computing = Duration::from_millis(250);
-        assert_eq!(meter.stats(computing, "v", 100).rtf, None);
+        assert_eq!(meter.stats(computing, "v", Compute::Cpu, 100).rtf, None);
         meter.start();
         meter.add_samples(0);
-        assert_eq!(meter.stats(computing, "v", 100).first_audio_ms, None);
+        assert_eq!(meter.stats(computing, "v", Compute::Cpu, 100).first_audio_ms, None);
         meter.add_samples(50);
-        let first = meter.stats(computing, "v", 100).first_audio_ms;
+        let first = meter.stats(computing, "v", Compute::Cpu, 100).first_audio_ms;
         assert!(first.is_some());
         meter.add_samples(50);
-        let stats = meter.stats(computing, "v", 100);
+        let stats = meter.stats(computing, "v", Compute::Cpu, 100);
         assert_eq!((stats.first_audio_ms, stats.audio_s, stats.rtf), (first, 1.0, Some(0.25)));
     }
 

@@ -9,6 +9,7 @@ use super::stats::{BusyClock, Meter};
 use super::windows::Windows;
 use super::{Models, Phrase, SpeakConfig, Stats};
 use crate::Result;
+use crate::compute::Compute;
 use crate::text::{Chunker, ChunkerConfig, Pace};
 
 /// Speech in the making. Computes on the caller's thread, inside the calls. Nobody waits for its sound in real time, so it
@@ -24,6 +25,7 @@ pub struct Utterance {
     meter: Meter,
     busy: BusyClock,
     voice: String,
+    compute: Compute,
     sample_rate_hz: u32,
 }
 
@@ -38,6 +40,7 @@ impl Utterance {
             meter: Meter::default(),
             busy: BusyClock::default(),
             voice: models.meta.name.clone(),
+            compute: Compute::of(models.vocoder.device()),
             sample_rate_hz: models.meta.sample_rate_hz,
             config,
             pace,
@@ -127,6 +130,6 @@ impl Utterance {
 
     /// What it has cost so far.
     pub fn stats(&self) -> Stats {
-        self.meter.stats(self.busy.total(), &self.voice, self.sample_rate_hz)
+        self.meter.stats(self.busy.total(), &self.voice, self.compute, self.sample_rate_hz)
     }
 }

@@ -14,6 +14,7 @@ use super::stats::Meter;
 use super::windows::Windows;
 use super::{Event, Models, Phrase, WordMark};
 use crate::audio::{AudioError, Played, Sink};
+use crate::compute::Compute;
 use crate::{Error, Result};
 
 /// How often the thread looks whether a job has been heard to its end.
@@ -198,9 +199,10 @@ impl<'a> Speaking<'a> {
         };
         let result = result.map(|()| {
             self.hear();
-            let meta = &self.thread.models.meta;
+            let Models { meta, vocoder, .. } = &*self.thread.models;
+            let compute = Compute::of(vocoder.device());
             Report {
-                stats: self.meter.stats(self.state.busy.total(), &meta.name, meta.sample_rate_hz),
+                stats: self.meter.stats(self.state.busy.total(), &meta.name, compute, meta.sample_rate_hz),
                 first_chunk_ms: self.state.first_chunk_ms(),
                 is_cancelled: self.is_cancelled(),
                 last_word: self.last_word.clone(),

@@ -1,6 +1,6 @@
 //! Convolution over time, channels last: shifted copies and one matrix product.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 use super::ops::{self, Map};
 use super::{Init, Linear, Params, Weight};
@@ -116,6 +116,14 @@ impl Conv1d {
     /// A layer of given parts: `linear` from kernel × inputs, tap-major, to the outputs.
     pub fn from_parts(linear: Linear, inputs: usize, config: Conv1dConfig) -> Self {
         Self { linear, config, inputs }
+    }
+
+    /// The same layer computing in another float precision; a quantised one stays as it is.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        Ok(Self { linear: self.linear.to_dtype(dtype)?, ..self.clone() })
     }
 
     /// The matrix product inside, from kernel × inputs to the outputs.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::quantized::{GgmlDType, QMatMul};
-use candle_core::{D, Device, Module, Result, Tensor, bail};
+use candle_core::{D, DType, Device, Module, Result, Tensor, bail};
 
 use super::ops::{self, Map};
 use super::{Init, Matrix8, Params, Stored};
@@ -29,6 +29,9 @@ impl Weight {
         if stored.dtype() == GgmlDType::Q8_0 && device.is_cpu() {
             return Ok(Self::Blocks(Arc::new(Matrix8::from_q8_0(&stored.data()?, outputs, inputs)?)));
         }
+        if device.is_cpu() && !has_candle_products() {
+            return Ok(Self::Float(stored.dequantize(device)?));
+        }
         Ok(Self::Quantized(QMatMul::from_arc(Arc::new(stored.to_candle(device)?))?))
     }
 
@@ -48,6 +51,18 @@ impl Weight {
             Weight::Quantized(weight) => weight.forward(xs),
         }
     }
+}
+
+/// Candle 0.11.1 takes the dot-product instructions for granted on ARM: Cortex-A53, A57 and A72 lack them, and end in an
+/// illegal instruction.
+#[cfg(target_arch = "aarch64")]
+fn has_candle_products() -> bool {
+    std::arch::is_aarch64_feature_detected!("dotprod")
+}
+
+#[cfg(not(target_arch = "aarch64"))]
+fn has_candle_products() -> bool {
+    true
 }
 
 /// `y = x Wᵀ + b` over the last dimension.
@@ -81,6 +96,16 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// The same layer computing in another float precision; a quantised one stays as it is.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        let Weight::Float(weight) = &self.weight else { return Ok(self.clone()) };
+        let bias = self.bias.as_ref().map(|bias| bias.to_dtype(dtype)).transpose()?;
+        Ok(Self { weight: Weight::Float(weight.to_dtype(dtype)?), bias })
+    }
+
     /// The matrix.
     pub fn weight(&self) -> &Weight {
         &self.weight
@@ -89,6 +114,30 @@ impl Linear {
     /// What is added to the product, if anything.
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
+    }
+
+    /// The layers that give an equal share of the outputs each, in order; `None` for a weight of a format that is not
+    /// taken apart.
+    ///
+    /// # Errors
+    /// The outputs do not divide.
+    pub fn split_outputs(&self, count: usize) -> Result<Option<Vec<Self>>> {
+        let weights = match &self.weight {
+            Weight::Float(weight) => weight.chunk(count, 0)?.into_iter().map(Weight::Float).collect(),
+            Weight::Blocks(matrix) => {
+                let parts = matrix.split_outputs(count)?;
+                parts.into_iter().map(|part| Weight::Blocks(Arc::new(part))).collect::<Vec<_>>()
+            }
+            Weight::Quantized(_) => return Ok(None),
+        };
+        let biases = match &self.bias {
+            Some(bias) => bias.chunk(count, 0)?.into_iter().map(Some).collect(),
+            None => vec![None; count],
+        };
+        if weights.len() != count || biases.len() != count {
+            bail!("linear: outputs do not divide into {count} parts");
+        }
+        Ok(Some(weights.into_iter().zip(biases).map(|(weight, bias)| Self { weight, bias }).collect()))
     }
 
     /// `[.., inputs]` to `[.., outputs]`.

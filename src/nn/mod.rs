@@ -16,9 +16,11 @@ mod gru;
 mod linear;
 mod norm;
 pub mod ops;
+pub(crate) mod panels;
 mod params;
 pub mod square;
 mod stored;
+pub(crate) mod winograd;
 
 pub use batch_norm::{BatchNorm1d, Statistics};
 pub use block8::Matrix8;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Result, Shape, Tensor, Var, bail};
 
 use super::{Stored, Weight};
@@ -103,6 +104,19 @@ impl Params {
     /// The device on which the parameters live.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The same parameters for a model on another device.
+    pub fn on(&self, device: &Device) -> Self {
+        Self { device: device.clone(), ..self.clone() }
+    }
+
+    /// The precision in which a parameter is stored in a voice.
+    pub fn stored_dtype(&self, name: &str) -> Option<GgmlDType> {
+        match self.source.as_ref() {
+            Source::Stored { tensors, .. } => tensors.get(&self.path(name)).map(Stored::dtype),
+            _ => None,
+        }
     }
 
     /// Whether these are variables, to be moved by an optimizer.

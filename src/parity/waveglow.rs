@@ -105,7 +105,7 @@ fn compare_denoiser(model: &Arc<WaveGlow>, arrays: &mut Arrays) -> Result<()> {
     let denoiser = Denoiser::new(model)?;
     arrays.compare_values("denoiser_bias_spec", denoiser.bias(), USUAL)?;
     if let (Some(strength), Some(audio)) = (arrays.values("denoiser_strength")?, arrays.values("audio")?) {
-        let denoised = denoiser.apply(&audio, strength.first().copied().unwrap_or(0.0))?;
+        let denoised = denoiser.forward(&audio, strength.first().copied().unwrap_or(0.0))?;
         arrays.compare_values("denoised_audio", &denoised, USUAL)?;
     }
     Ok(())

@@ -224,43 +224,6 @@ impl Config {
         self.flows * self.wavenet.context()
     }
 
-    /// Multiply-accumulates per second of audio in synthesis, matrix products only.
-    pub fn macs_per_second(&self) -> f64 {
-        let groups_per_second = f64::from(self.sample_rate_hz) / self.group_samples() as f64;
-        let wavenet = &self.wavenet;
-        let per_group: usize = (0..self.flows)
-            .map(|flow| {
-                let channels = self.flow_channels(flow);
-                let c = wavenet.channels;
-                channels * channels
-                    + channels / 2 * c
-                    + self.conditioning_channels() * 2 * c * wavenet.layers
-                    + wavenet.layers * c * wavenet.kernel * 2 * c
-                    + (2 * wavenet.layers - 1) * c * c
-                    + c * channels
-            })
-            .sum();
-        let transform = match self.analysis {
-            Analysis::Squeeze { .. } => 0,
-            Analysis::Mdct { bins } => 2 * bins * bins * if self.has_excitation() { 3 } else { 1 },
-        };
-        let group = self.group_samples();
-        let (conditioner, prior_inputs) = match self.conditioner {
-            Conditioner::Upsample { kernel_samples } => (self.mel_bands * self.mel_bands * kernel_samples, 0),
-            Conditioner::Frames { channels, recurrent } => {
-                let recurrent = if recurrent { 3 * channels * (channels + channels / 2) } else { 0 };
-                ((self.mel_bands + 2) * 5 * channels + 4 * channels * channels + recurrent, channels)
-            }
-        };
-        let prior = match self.prior {
-            Prior::Standard => 0,
-            Prior::Density => prior_inputs * 2 * group,
-            Prior::SourceFilter => prior_inputs * 4 * group,
-        };
-        (per_group + transform + prior) as f64 * groups_per_second
-            + conditioner as f64 * self.frames_per_second()
-    }
-
     /// Checks that the shape can be built and is not absurd.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ const FFT_SAMPLES: usize = 1024;
 const HOP_SAMPLES: usize = 256;
 /// Frames of the empty mel.
 const EMPTY_FRAMES: usize = 88;
+/// Samples on each side that a sample's result depends on: it lies in frames that begin or end so far away.
+const REACH_SAMPLES: usize = FFT_SAMPLES - HOP_SAMPLES;
 
 /// Spectral subtraction of a model's bias.
 pub struct Denoiser {
@@ -41,11 +43,12 @@ impl Denoiser {
         &self.bias
     }
 
-    /// The samples with `strength` times the bias taken out of every frame's magnitudes; phases stay.
+    /// The samples, but for those after the last whole hop of 256, with `strength` times the bias taken out of every
+    /// frame's magnitudes; phases stay.
     ///
     /// # Errors
     /// The signal is too short for a frame.
-    pub fn apply(&self, samples: &[f32], strength: f32) -> Result<Vec<f32>> {
+    pub fn forward(&self, samples: &[f32], strength: f32) -> Result<Vec<f32>> {
         let mut spectrum = self.stft.forward(samples).map_err(Error::wrap)?;
         for frame in spectrum.values.chunks_exact_mut(self.bias.len()) {
             for (value, bias) in frame.iter_mut().zip(&self.bias) {
@@ -55,5 +58,61 @@ impl Denoiser {
             }
         }
         self.stft.inverse(&spectrum).map_err(Error::wrap)
+    }
+}
+
+/// The same for samples that come bit by bit; 768 samples (35 ms) behind them.
+pub struct DenoiserStream {
+    denoiser: Arc<Denoiser>,
+    strength: f32,
+    /// What has come, from a whole hop on, as far as it still matters.
+    held: Vec<f32>,
+    /// How many of them are context: their results have been given.
+    given: usize,
+}
+
+impl DenoiserStream {
+    /// A stream that has heard nothing.
+    pub fn new(denoiser: Arc<Denoiser>, strength: f32) -> Self {
+        Self { denoiser, strength, held: Vec::new(), given: 0 }
+    }
+
+    /// Takes samples, and gives those that no later ones change, in whole hops of 256.
+    ///
+    /// # Errors
+    /// A transform failed.
+    pub fn step(&mut self, samples: &[f32]) -> Result<Vec<f32>> {
+        self.held.extend_from_slice(samples);
+        let ready = self.held.len().saturating_sub(REACH_SAMPLES) / HOP_SAMPLES * HOP_SAMPLES;
+        if ready <= self.given {
+            return Ok(Vec::new());
+        }
+        // Frames near the ends of what is held see it mirrored; none of them touches what is given.
+        let clean = self.denoiser.forward(&self.held, self.strength)?;
+        let out = clean[self.given..ready].to_vec();
+        let start = ready.saturating_sub(REACH_SAMPLES);
+        self.held.drain(..start);
+        self.given = ready - start;
+        Ok(out)
+    }
+
+    /// Ends the stream: the rest, after which it is as new.
+    ///
+    /// # Errors
+    /// The whole was too short for a frame.
+    pub fn flush(&mut self) -> Result<Vec<f32>> {
+        if self.held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let clean = self.denoiser.forward(&self.held, self.strength)?;
+        let rest = clean.get(self.given..).unwrap_or_default().to_vec();
+        self.reset();
+        Ok(rest)
+    }
+
+    /// Forgets everything.
+    pub fn reset(&mut self) {
+        self.held.clear();
+        self.given = 0;
     }
 }

@@ -122,12 +122,12 @@ impl WaveGlow {
         &self.config
     }
 
-    /// Inverts the 1×1 convolutions once, for synthesis.
+    /// Inverts the 1×1 convolutions and packs the couplings, once, for synthesis.
     ///
     /// # Errors
     /// A matrix is singular, or Newton's iteration does not converge.
     pub fn prepare_synthesis(&mut self, inversion: Inversion) -> Result<()> {
-        self.mixing.par_iter_mut().try_for_each(|mixing| {
+        self.mixing.par_iter_mut().try_for_each(|mixing| -> Result<()> {
             let weight = mixing.weight.detach();
             let inverse = match inversion {
                 Inversion::Lu => square::inverse(&weight)?,
@@ -135,7 +135,21 @@ impl WaveGlow {
             };
             mixing.inverse = Some(inverse.t()?.contiguous()?);
             Ok(())
-        })
+        })?;
+        self.couplings.par_iter_mut().try_for_each(Wavenet::prepare_synthesis)
+    }
+
+    /// Computes the couplings' gated layers in 16 bits: [`Wavenet::halve`].
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn halve(&mut self) -> Result<()> {
+        self.couplings.iter_mut().try_for_each(Wavenet::halve)
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The conditioning of a phrase: `features [batch, context + frames, feature_channels]`, and for the source-filter

@@ -1,19 +1,35 @@
 //! The network inside a coupling: gated dilated convolutions with skips (WaveGlow, [Prenger et al. 2018]
 //! (<https://arxiv.org/abs/1811.00002>), there called WN). One code path: dilated or not, causal or not, by config.
 
-use candle_core::{Result, Tensor};
+use candle_core::quantized::GgmlDType;
+use candle_core::{DType, Result, Tensor, bail};
 
 use super::config::WavenetConfig;
+use super::gated::{Gated, Parts};
 use crate::nn::{Conv1d, Conv1dConfig, Init, Linear, Padding, Params, Weight, ops};
 
 /// Gated convolutions from half a vector and its conditioning to shift and log-scale.
 pub struct Wavenet {
     config: WavenetConfig,
     start: Linear,
-    conditioning: Conditioning,
-    layers: Vec<Conv1d>,
-    res_skip: Vec<Linear>,
+    body: Body,
     end: Linear,
+}
+
+/// The gated layers.
+enum Body {
+    /// As they were made or loaded: for training, for streams that keep state, for all devices.
+    Layers(Layers),
+    /// Packed for synthesis on the CPU.
+    Packed(Gated),
+}
+
+struct Layers {
+    /// In which they compute.
+    dtype: DType,
+    conditioning: Conditioning,
+    convs: Vec<Conv1d>,
+    res_skip: Vec<Linear>,
 }
 
 /// One product for all layers, as we train it; one per layer, as some published files have it.
@@ -55,7 +71,7 @@ impl Wavenet {
     pub fn new(config: &WavenetConfig, shape: &WavenetShape, params: &Params) -> Result<Self> {
         let channels = config.channels;
         let padding = if config.causal { Padding::Causal } else { Padding::Same };
-        let layers = (0..config.layers)
+        let convs = (0..config.layers)
             .map(|i| {
                 let conv = Conv1dConfig {
                     dilation: config.dilation(i),
@@ -85,24 +101,55 @@ impl Wavenet {
             let weight: Weight = end.weight("weight", shape.outputs, channels, Init::Zeros)?;
             Linear::from_parts(weight, Some(end.tensor("bias", shape.outputs, Init::Zeros)?))
         };
-        Ok(Self {
+        let in_layer = params.pp("in_layers").pp(0);
+        let mut wavenet = Self {
             config: *config,
             start: pointwise(shape.inputs, channels, &params.pp("start"))?,
-            conditioning,
-            layers,
-            res_skip,
+            body: Body::Layers(Layers { dtype: DType::F32, conditioning, convs, res_skip }),
             end,
-        })
+        };
+        // A card computes in the precision in which the voice stores its weights.
+        let is_half = in_layer.stored_dtype("weight") == Some(GgmlDType::F16);
+        if is_half && !params.device().is_cpu() {
+            wavenet.halve()?;
+        }
+        Ok(wavenet)
     }
 
-    /// The part of every layer's gate that the conditioning gives: one `[batch, vectors, 2 × channels]` per layer.
-    fn gates(&self, conditioning: &Tensor) -> Result<Vec<Tensor>> {
-        match &self.conditioning {
-            Conditioning::Fused(layer) => layer.forward(conditioning)?.chunk(self.config.layers, 2),
-            Conditioning::PerLayer(layers) => {
-                layers.iter().map(|layer| layer.forward(conditioning)).collect()
-            }
+    /// Packs the gated layers for synthesis, where there is a form for them; what was loaded is given up.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn prepare_synthesis(&mut self) -> Result<()> {
+        let Body::Layers(layers) = &self.body else { return Ok(()) };
+        let Some(conditioning) = layers.conditioning.per_layer(self.config.layers)? else { return Ok(()) };
+        let parts = Parts { convs: &layers.convs, conditioning: &conditioning, res_skip: &layers.res_skip };
+        if let Some(packed) = Gated::pack(&self.config, &parts)? {
+            self.body = Body::Packed(packed);
         }
+        Ok(())
+    }
+
+    /// Computes the gated layers in 16 bits, as NVIDIA ships them for its cards; on processors that only costs time.
+    /// Quantised weights, and layers packed for the CPU, stay as they are.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn halve(&mut self) -> Result<()> {
+        let Body::Layers(layers) = &mut self.body else { return Ok(()) };
+        let half = |linears: &mut Vec<Linear>| -> Result<()> {
+            linears.iter_mut().try_for_each(|linear| linear.to_dtype(DType::F16).map(|half| *linear = half))
+        };
+        match &mut layers.conditioning {
+            Conditioning::Fused(fused) => *fused = fused.to_dtype(DType::F16)?,
+            Conditioning::PerLayer(each) => half(each)?,
+        }
+        half(&mut layers.res_skip)?;
+        for conv in &mut layers.convs {
+            *conv = conv.to_dtype(DType::F16)?;
+        }
+        layers.dtype = DType::F16;
+        Ok(())
     }
 
     /// `xs [batch, vectors, inputs]` and `conditioning [batch, vectors, channels]` to `[batch, vectors, outputs]`.
@@ -114,20 +161,69 @@ impl Wavenet {
         &self,
         xs: &Tensor,
         conditioning: &Tensor,
+        state: Option<&mut WavenetState>,
+    ) -> Result<Tensor> {
+        let xs = self.start.forward(xs)?;
+        let skip = match (&self.body, state) {
+            (Body::Layers(layers), state) => layers.forward(xs, conditioning, state)?,
+            (Body::Packed(packed), None) => packed.forward(&xs, conditioning)?,
+            (Body::Packed(_), Some(_)) => bail!("wavenet: only causal layers keep state"),
+        };
+        self.end.forward(&skip)
+    }
+
+    /// The state of a stream that has seen nothing.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn zero_state(&self, like: &Tensor) -> Result<WavenetState> {
+        let Body::Layers(layers) = &self.body else { bail!("wavenet: only causal layers keep state") };
+        let like = like.to_dtype(layers.dtype)?;
+        let rows = layers.convs.iter().map(|layer| layer.zero_state(1, &like)).collect::<Result<_>>()?;
+        Ok(WavenetState { rows })
+    }
+}
+
+impl Conditioning {
+    /// One for each of so many layers; `None` if the one for all of them cannot be taken apart.
+    fn per_layer(&self, layers: usize) -> Result<Option<Vec<Linear>>> {
+        match self {
+            Conditioning::PerLayer(layers) => Ok(Some(layers.clone())),
+            Conditioning::Fused(fused) => fused.split_outputs(layers),
+        }
+    }
+
+    /// The part of every layer's gate that the conditioning gives: one `[batch, vectors, 2 × channels]` per layer.
+    fn gates(&self, conditioning: &Tensor, layers: usize) -> Result<Vec<Tensor>> {
+        match self {
+            Conditioning::Fused(layer) => layer.forward(conditioning)?.chunk(layers, 2),
+            Conditioning::PerLayer(layers) => {
+                layers.iter().map(|layer| layer.forward(conditioning)).collect()
+            }
+        }
+    }
+}
+
+impl Layers {
+    /// `xs [batch, vectors, channels]` to the sum of all skips, of the same shape.
+    fn forward(
+        &self,
+        mut xs: Tensor,
+        conditioning: &Tensor,
         mut state: Option<&mut WavenetState>,
     ) -> Result<Tensor> {
-        let channels = self.config.channels;
-        let gates = self.gates(conditioning)?;
-        let mut xs = self.start.forward(xs)?;
+        let channels = xs.dim(2)?;
+        xs = xs.to_dtype(self.dtype)?;
+        let gates = self.conditioning.gates(&conditioning.to_dtype(self.dtype)?, self.convs.len())?;
         let mut skip: Option<Tensor> = None;
-        for (i, (layer, gate)) in self.layers.iter().zip(&gates).enumerate() {
+        for (i, (layer, gate)) in self.convs.iter().zip(&gates).enumerate() {
             let inner = match state.as_deref_mut() {
                 Some(state) => layer.step(&xs, &mut state.rows[i])?,
                 None => layer.forward(&xs)?,
             };
             let acts = ops::gated_tanh(&(inner + gate)?)?;
             let out = self.res_skip[i].forward(&acts)?;
-            let to_skip = if i + 1 < self.layers.len() {
+            let to_skip = if i + 1 < self.convs.len() {
                 xs = (xs + out.narrow(2, 0, channels)?)?;
                 out.narrow(2, channels, channels)?
             } else {
@@ -139,17 +235,8 @@ impl Wavenet {
             });
         }
         match skip {
-            Some(skip) => self.end.forward(&skip),
-            None => candle_core::bail!("wavenet: expected at least one layer"),
+            Some(skip) => skip.to_dtype(DType::F32),
+            None => bail!("wavenet: expected at least one layer"),
         }
-    }
-
-    /// The state of a stream that has seen nothing.
-    ///
-    /// # Errors
-    /// The device is out of memory.
-    pub fn zero_state(&self, like: &Tensor) -> Result<WavenetState> {
-        let rows = self.layers.iter().map(|layer| layer.zero_state(1, like)).collect::<Result<_>>()?;
-        Ok(WavenetState { rows })
     }
 }

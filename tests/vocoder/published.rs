@@ -144,8 +144,35 @@ fn gives_the_samples(model: &Arc<WaveGlow>, arrays: &Arrays) {
     let denoiser = Denoiser::new(model).unwrap();
     assert_close("denoiser's bias", denoiser.bias(), &arrays.values("denoiser_bias_spec"));
     let strength = arrays.values("denoiser_strength")[0];
-    let denoised = denoiser.apply(&arrays.values("audio"), strength).unwrap();
+    let denoised = denoiser.forward(&arrays.values("audio"), strength).unwrap();
     assert_close("denoised", &denoised, &arrays.values("denoised_audio"));
+}
+
+#[test]
+fn a_denoised_stream_equals_the_whole_however_it_is_cut() {
+    let (model, _) = small();
+    let denoiser = Arc::new(Denoiser::new(&model).unwrap());
+    let samples: Vec<f32> = (0..8 * 256).map(|n| (n as f32 * 0.1).sin() * (n as f32 * 0.003).cos()).collect();
+    for count in [8 * 256, 7 * 256 + 100, 513] {
+        let whole = denoiser.forward(&samples[..count], 0.7).unwrap();
+        let mut stream = DenoiserStream::new(denoiser.clone(), 0.7);
+        for size in [1, 100, 256, 700, 1024, count] {
+            let mut pieces = Vec::new();
+            for piece in samples[..count].chunks(size) {
+                pieces.extend(stream.step(piece).unwrap());
+            }
+            pieces.extend(stream.flush().unwrap());
+            assert_eq!(pieces.len(), whole.len(), "{count} samples in pieces of {size}");
+            let worst = pieces.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+            assert!(worst < 1e-6, "{count} samples in pieces of {size}: {worst}");
+        }
+        stream.step(&samples[..300]).unwrap();
+        stream.reset();
+        assert!(stream.flush().unwrap().is_empty(), "a reset stream holds nothing");
+    }
+    let mut short = DenoiserStream::new(denoiser, 0.7);
+    assert!(short.step(&samples[..512]).unwrap().is_empty());
+    assert!(short.flush().is_err(), "too short for a frame");
 }
 
 /// All of its terms.

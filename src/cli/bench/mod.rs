@@ -3,9 +3,11 @@
 mod idle;
 mod latency;
 mod process;
+mod products;
+mod published;
 mod replay;
 mod seams;
-mod stages;
+mod voice;
 
 use std::path::Path;
 
@@ -29,17 +31,21 @@ enum Command {
     Idle(idle::Arguments),
     /// How pitch and level go on over the cuts of hurried chunks, beside the same places spoken in one piece.
     Seams(seams::Arguments),
-    /// What each stage costs per second of speech, on one core.
-    Stages(stages::Arguments),
+    /// What a voice costs: each stage, real-time factor, first sound, memory; beside the bare products of its vocoder.
+    Voice(voice::Arguments),
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    super::environment::prepare(None);
+    let threads = match &arguments.command {
+        Command::Voice(arguments) => arguments.threads,
+        _ => None,
+    };
+    super::environment::prepare(threads);
     match &arguments.command {
         Command::Latency(arguments) => latency::run(arguments),
         Command::Idle(arguments) => idle::run(arguments),
         Command::Seams(arguments) => seams::run(arguments),
-        Command::Stages(arguments) => stages::run(arguments),
+        Command::Voice(arguments) => voice::run(arguments),
     }
 }
 

@@ -66,6 +66,44 @@ impl Matrix8 {
         Ok(Self { outputs, inputs, tiles })
     }
 
+    /// The matrices that give an equal share of the outputs each, in order.
+    ///
+    /// # Errors
+    /// The shares are not whole tiles.
+    pub fn split_outputs(&self, count: usize) -> Result<Vec<Self>> {
+        let share = self.outputs / count.max(1);
+        if share * count != self.outputs || !share.is_multiple_of(LANES) {
+            bail!("8-bit matrix: {} outputs do not divide into {count} parts of whole tiles", self.outputs);
+        }
+        let tiles = self.tiles.chunks_exact((share / LANES * (self.inputs / BLOCK)).max(1));
+        Ok(tiles.map(|tiles| Self { outputs: share, inputs: self.inputs, tiles: tiles.into() }).collect())
+    }
+
+    /// One matrix of the inputs of several, in order: its product is the sum of theirs.
+    ///
+    /// # Errors
+    /// The outputs differ.
+    pub fn side_by_side(parts: &[&Self]) -> Result<Self> {
+        let outputs = parts.first().map_or(0, |part| part.outputs);
+        if parts.iter().any(|part| part.outputs != outputs) {
+            bail!("8-bit matrix: expected equal outputs side by side");
+        }
+        let inputs = parts.iter().map(|part| part.inputs).sum::<usize>();
+        let mut tiles = Vec::with_capacity(outputs.div_ceil(LANES) * (inputs / BLOCK));
+        for panel in 0..outputs.div_ceil(LANES) {
+            for part in parts {
+                let per_row = part.inputs / BLOCK;
+                tiles.extend_from_slice(&part.tiles[panel * per_row..][..per_row]);
+            }
+        }
+        Ok(Self { outputs, inputs, tiles })
+    }
+
+    /// As [`Matrix8::product`], on this thread alone, into `ys [rows, outputs]`, for as many rows as that has.
+    pub(crate) fn product_into(&self, xs: &[f32], ys: &mut [f32]) {
+        self.multiply(Instructions::detected(), xs, ys);
+    }
+
     /// Rows of the matrix: columns of a product.
     pub fn outputs(&self) -> usize {
         self.outputs

@@ -135,19 +135,26 @@ macro_rules! vnni {
                         dots[r] = [_mm256_set1_epi32(inputs[r][block].correction); PANELS];
                     }
                     for group in 0..GROUPS {
+                        // Loaded once for all rows: loads are what this loop waits for.
+                        let mut weights = [_mm256_setzero_si256(); PANELS];
+                        for p in 0..PANELS {
+                            weights[p] = pulp::cast(tiles[p][block].quants[group]);
+                        }
                         for r in 0..ROWS {
                             let input = _mm256_set1_epi32(pulp::cast(inputs[r][block].quants[group]));
                             for p in 0..PANELS {
-                                let weights = pulp::cast(tiles[p][block].quants[group]);
-                                dots[r][p] = $dot(dots[r][p], weights, input);
+                                dots[r][p] = $dot(dots[r][p], weights[p], input);
                             }
                         }
+                    }
+                    let mut scales = [_mm256_setzero_ps(); PANELS];
+                    for p in 0..PANELS {
+                        scales[p] = pulp::cast(tiles[p][block].scales);
                     }
                     for r in 0..ROWS {
                         let scale = _mm256_set1_ps(inputs[r][block].scale);
                         for p in 0..PANELS {
-                            let scales = pulp::cast(tiles[p][block].scales);
-                            let sum = _mm256_mul_ps(_mm256_cvtepi32_ps(dots[r][p]), scales);
+                            let sum = _mm256_mul_ps(_mm256_cvtepi32_ps(dots[r][p]), scales[p]);
                             sums[r][p] = _mm256_add_ps(sums[r][p], _mm256_mul_ps(sum, scale));
                         }
                     }

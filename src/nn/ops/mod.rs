@@ -40,6 +40,7 @@ mod unfold;
 pub use batch_norm::{BatchMoments, batch_norm};
 pub use depthwise::depthwise;
 pub use gate::gated_tanh;
+pub(crate) use gate::{sigmoid, tanh};
 pub use gru::gru;
 pub use layer_norm::layer_norm;
 pub use linear::{add_bias, linear, linear8};
