@@ -391,3 +391,32 @@ fn the_help_teaches() {
         assert_eq!(code(&fastglow(&[command, "--help"]).output().unwrap()), 0);
     }
 }
+
+#[test]
+fn phonemes_shows_each_step() {
+    let output = fastglow(&["phonemes", "Dr. Who \u{1f916} won $5!"]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for step in ["doctor who won five dollars !", "D AA1 K T ER0", "Dr.", "lexicon", "\u{1f916} (emoji)"] {
+        assert!(shown.contains(step), "{step} in {shown}");
+    }
+}
+
+#[test]
+fn phonemes_writes_an_object_for_each_line() {
+    let output = with_input(fastglow(&["phonemes", "--json"]), b"It's 5, B!\n\nread \xff me\n");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let lines: Vec<serde_json::Value> =
+        output.stdout.split(|&b| b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["input"], "It's 5, B!");
+    assert_eq!(lines[0]["normalized"], "it's five , b !");
+    assert_eq!(lines[0]["words"][1], serde_json::json!({ "text": "five", "phones": "F AY1 V" }));
+    assert_eq!(lines[1]["words"], serde_json::json!([]));
+    assert_eq!(lines[2]["input"], "read \u{fffd} me");
+}
+
+#[test]
+fn phonemes_says_when_there_is_nothing_to_say() {
+    assert_eq!(code(&fastglow(&["phonemes", "\u{1f916}"]).output().unwrap()), 5);
+}

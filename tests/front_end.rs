@@ -346,6 +346,9 @@ const PHONES: &[(&str, &str)] = &[
     ("record", "^ R EH1 K ER0 D ."),
     ("live", "^ L IH1 V ."),
     ("wind", "^ W IH1 N D ."),
+    // Two readings: the words around tell.
+    ("I read it. I have read it.", "^ AY1 R IY1 D IH1 T . AY1 HH AE1 V R EH1 D IH1 T ."),
+    ("Please record the record.", "^ P L IY1 Z R IH0 K AO1 R D DH AH0 R EH1 K ER0 D ."),
     // Everyday words and numbers.
     ("hello", "^ HH AH0 L OW1 ."),
     ("world", "^ W ER1 L D ."),

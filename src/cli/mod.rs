@@ -15,6 +15,7 @@ mod input;
 mod interrupt;
 #[cfg(all(feature = "daemon", unix))]
 mod journal;
+mod phonemes;
 mod picture;
 #[cfg(all(feature = "daemon", unix))]
 mod say;
@@ -68,6 +69,8 @@ struct Arguments {
 enum Command {
     /// Speak a text.
     Speak(speak::Arguments),
+    /// Show how a text is read: each step from text to phones.
+    Phonemes(phonemes::Arguments),
     /// Measure this machine: from the first token to speech, and what each stage costs.
     Bench(bench::Arguments),
     /// List, show and verify voices.
@@ -103,6 +106,7 @@ pub fn run() -> ExitCode {
     }
     let result = match &arguments.command {
         Command::Speak(arguments) => speak::run(arguments),
+        Command::Phonemes(arguments) => phonemes::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
         #[cfg(feature = "device")]

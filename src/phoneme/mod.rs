@@ -4,6 +4,7 @@
 
 #[cfg(feature = "train")]
 mod compile;
+mod heteronym;
 mod letter_to_sound;
 mod letters;
 mod lexicon;
