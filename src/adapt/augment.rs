@@ -152,9 +152,8 @@ fn stretched(example: &Example, bands: usize, factor: f32) -> Example {
     };
     let count = new_end as usize;
     let track = |values: &[f32]| -> Vec<f32> {
-        let value = |(low, high, share): (usize, usize, f32)| {
-            values[low] + share * (values[high] - values[low])
-        };
+        let value =
+            |(low, high, share): (usize, usize, f32)| values[low] + share * (values[high] - values[low]);
         (0..count).map(|frame| value(place(frame))).collect()
     };
     let mut mel = Vec::with_capacity(count * bands);

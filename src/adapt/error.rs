@@ -128,7 +128,9 @@ impl AdaptError {
             Self::NoPrevious { .. } => {
                 Some("only a voice that was adapted again under the same name can be taken back".into())
             }
-            Self::Memory { needed_mb, .. } => Some(format!("use fewer recordings, or `--max-memory {needed_mb}`")),
+            Self::Memory { needed_mb, .. } => {
+                Some(format!("use fewer recordings, or `--max-memory {needed_mb}`"))
+            }
             Self::Metadata { .. } => Some("write one line a recording: `rec01|What is said in it.`".into()),
             Self::Stopped => None,
             Self::Base { .. } => Some("start from another voice: `--voice en-us-slt`".into()),

@@ -108,7 +108,9 @@ impl Report {
             .map(|remark| format!("<li>{}</li>\n", escaped(&remark.to_string())))
             .collect();
         let pictures: String = (pictures.iter())
-            .map(|Picture { caption, url }| format!("<h2>{}</h2><img src=\"{url}\" alt=\"\">\n", escaped(caption)))
+            .map(|Picture { caption, url }| {
+                format!("<h2>{}</h2><img src=\"{url}\" alt=\"\">\n", escaped(caption))
+            })
             .collect();
         let curves: String = self.stages.iter().map(curve).collect();
         let memory = self.peak_rss_kb.map_or("unknown".to_owned(), |kb| format!("{} MB", kb / 1024));

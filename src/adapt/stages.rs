@@ -133,8 +133,9 @@ impl<'a> Job<'a> {
     pub(super) fn identity(&self, pairs: &[Pair]) -> String {
         let mut hash = Sha256::new();
         hash.update(self.base.weights_sha256());
-        let AdaptConfig { seed, depth, scale, method, opens_conditioner, stops_early, takes_statistics, .. } =
-            self.config;
+        let AdaptConfig {
+            seed, depth, scale, method, opens_conditioner, stops_early, takes_statistics, ..
+        } = self.config;
         let choices = (seed, depth, scale, method, opens_conditioner, stops_early, takes_statistics);
         hash.update(format!("{choices:?}"));
         for pair in pairs {
@@ -275,7 +276,8 @@ impl<'a> Job<'a> {
     ) -> Result<StageReport, AdaptError> {
         let folder = folder.join(stage.name);
         let name = stage.name;
-        let deadline = self.config.most_time.map(|time| self.start + time.mul_f64(Plan::share_until(stage.index)));
+        let deadline =
+            self.config.most_time.map(|time| self.start + time.mul_f64(Plan::share_until(stage.index)));
         let mut is_out_of_time = false;
         let mut step_start = (Instant::now(), waited_for_cores());
         let ending = train(task, &stage.run, &folder, &mut |event| match event {
@@ -318,7 +320,12 @@ impl<'a> Job<'a> {
     }
 
     /// The models' own losses on the recordings that are measured on.
-    pub(super) fn judge(&self, voice: &Voice, sets: &Sets<'_>, figures: &mut Figures) -> Result<(), AdaptError> {
+    pub(super) fn judge(
+        &self,
+        voice: &Voice,
+        sets: &Sets<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), AdaptError> {
         let float = |part| -> Result<HashMap<String, Tensor>, AdaptError> {
             Ok(voice.float_weights(part)?.into_iter().collect())
         };

@@ -32,8 +32,7 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
 
     let synthesizer = Synthesizer::new(&base).map_err(|error| AdaptError::Speech(Box::new(error)))?;
     let model = synthesizer.acoustic();
-    let (kept, alignments) =
-        keep_fitting((model, MAX_FIT_BEFORE, "align"), (pairs, &mut usage), observer)?;
+    let (kept, alignments) = keep_fitting((model, MAX_FIT_BEFORE, "align"), (pairs, &mut usage), observer)?;
     job.enough(&kept, &usage)?;
     let rate_hz = job.features.mel.sample_rate_hz;
     let speech = |pairs: &[Pair]| {

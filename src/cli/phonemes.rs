@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, Read};
 
 use clap::Args;
-use fastglow::phoneme::{Pronouncer, Pronunciation, Symbol, show_phones};
-use fastglow::text::{TextChunk, Token, TokenKind, normalise};
+use fastglow::phoneme::{Pronouncer, Pronunciation, show_phones};
+use fastglow::text::{TextChunk, Token, normalise};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -58,23 +58,14 @@ fn show_line(pronouncer: &Pronouncer, line: &str, as_json: bool) -> String {
             json!({ "text": token.word().unwrap_or_default(), "phones": show_phones(&word.phones) })
         });
         let words: Vec<Value> = words.collect();
-        let object = json!({ "input": line, "normalized": normalized(&chunk), "words": words });
+        let object = json!({ "input": line, "normalized": chunk.show(line), "words": words });
         return format!("{object}\n");
     }
     show_steps(line, &chunk, &spoken)
 }
 
-/// Lower-case words and punctuation, each a token, with single spaces between.
-fn normalized(chunk: &TextChunk) -> String {
-    let tokens = chunk.tokens.iter().map(|token| match &token.kind {
-        TokenKind::Word(word) | TokenKind::Letter(word) => word.clone(),
-        TokenKind::Pause(pause) => Symbol::from(*pause).to_string(),
-    });
-    tokens.collect::<Vec<_>>().join(" ")
-}
-
 fn show_steps(line: &str, chunk: &TextChunk, spoken: &[(&Token, &Pronunciation)]) -> String {
-    let mut shown = format!("text        {line}\nnormalized  {}\n", normalized(chunk));
+    let mut shown = format!("text        {line}\nnormalized  {}\n", chunk.show(line));
     for part in &chunk.unspoken {
         let source = line.get(part.source.clone()).unwrap_or_default().escape_debug();
         shown.push_str(&format!("unspoken    {source} ({})\n", part.kind.name()));
