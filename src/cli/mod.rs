@@ -15,6 +15,7 @@ mod input;
 mod interrupt;
 #[cfg(all(feature = "daemon", unix))]
 mod journal;
+mod lexicon;
 mod phonemes;
 mod picture;
 #[cfg(all(feature = "daemon", unix))]

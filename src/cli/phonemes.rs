@@ -1,6 +1,7 @@
 //! `fastglow phonemes`: each step from text to phones.
 
 use std::io::{self, BufRead, Read};
+use std::path::PathBuf;
 
 use clap::Args;
 use fastglow::phoneme::{Pronouncer, Pronunciation, show_phones};
@@ -8,6 +9,7 @@ use fastglow::text::{TextChunk, Token, normalise};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::lexicon;
 
 /// Longest line of standard input, in bytes.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -17,13 +19,17 @@ pub struct Arguments {
     /// The text. Without it, standard input is read line by line.
     text: Option<String>,
 
+    /// Pronunciations that go before the lexicon: lines of a word, a tab, ARPAbet.
+    #[arg(long, value_name = "FILE")]
+    lexicon: Option<PathBuf>,
+
     /// One JSON object for each line of the text.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let pronouncer = Pronouncer::new();
+    let pronouncer = Pronouncer::with(lexicon::read(arguments.lexicon.as_deref())?);
     let show = |line: &str| super::print(&show_line(&pronouncer, line, arguments.json));
     if let Some(text) = &arguments.text {
         normalise(text).speakable()?;

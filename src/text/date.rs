@@ -114,12 +114,7 @@ fn read_digits(reader: &Reader<'_>, first: &str, out: &mut Spoken) -> Option<isi
         (first, second, third)
     } else if is_year_digits(third) && (value(first) > 12 || separator == '.') {
         (third, second, first)
-    } else if is_year_digits(third) {
-        (third, first, second)
-    } else if separator == '/'
-        && [first, second, third].iter().all(|part| part.len() <= 2)
-        && third.len() == 2
-    {
+    } else if is_year_digits(third) || is_short(first, second, third) && separator == '/' {
         (third, first, second)
     } else {
         return None;
@@ -138,6 +133,11 @@ fn read_digits(reader: &Reader<'_>, first: &str, out: &mut Spoken) -> Option<isi
         None => year(year_digits, out),
     }
     Some(5)
+}
+
+/// `12/25/99`
+fn is_short(first: &str, second: &str, third: &str) -> bool {
+    first.len() <= 2 && second.len() <= 2 && third.len() == 2
 }
 
 fn value(digits: &str) -> usize {
