@@ -393,6 +393,32 @@ fn the_help_teaches() {
 }
 
 #[test]
+fn speak_writes_time_marks_and_reads_a_lexicon() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("words.tsv"), "robot\tB OW1\n").unwrap();
+    let (wav, marks, words) = (path("a.wav"), path("a.json"), path("words.tsv"));
+    let output = speak(&["-o", &wav, "--marks", &marks, "--lexicon", &words, "Hi, robot."]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let shown: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&marks).unwrap()).unwrap();
+    assert_eq!(shown["words"][1]["text"], "robot");
+    let phones: Vec<&str> = shown["phones"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|p| p["word"] == 1)
+        .map(|p| p["phone"].as_str().unwrap())
+        .collect();
+    assert_eq!(phones, ["B", "OW1"]);
+    assert_eq!(shown["samples"].as_u64().unwrap(), samples_of(Path::new(&wav)).len() as u64);
+    let output = speak(&["-o", &wav, "--marks", "a.xyz", "Hi."]).output().unwrap();
+    assert_eq!(code(&output), 2);
+    std::fs::write(path("words.tsv"), "robot\tB OWW1\n").unwrap();
+    let output = speak(&["-o", &wav, "--lexicon", &words, "Hi."]).output().unwrap();
+    assert!(code(&output) == 2 && stderr(&output).contains("line 1"), "{}", stderr(&output));
+}
+
+#[test]
 fn phonemes_shows_each_step() {
     let output = fastglow(&["phonemes", "Dr. Who \u{1fa91} won $5!"]).output().unwrap();
     assert_eq!(code(&output), 0, "{}", stderr(&output));

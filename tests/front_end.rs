@@ -400,6 +400,96 @@ const PHONES: &[(&str, &str)] = &[
     ("chomber", "^ CH AA1 M B ER0 ."),
 ];
 
+/// Sentences, a word of each, and how it sounds there.
+const HETERONYMS: &[(&str, &str, &str)] = &[
+    ("I have read the book.", "read", "R EH1 D"),
+    ("I will read the book.", "read", "R IY1 D"),
+    ("It was read aloud.", "read", "R EH1 D"),
+    ("The pipe is made of lead.", "lead", "L EH1 D"),
+    ("A lead pipe broke.", "lead", "L EH1 D"),
+    ("They lead the team.", "lead", "L IY1 D"),
+    ("They live in a house.", "live", "L IH1 V"),
+    ("It was a live show.", "live", "L AY1 V"),
+    ("Nine lives were lost.", "lives", "L AY1 V Z"),
+    ("She lives here.", "lives", "L IH1 V Z"),
+    ("He set a new record.", "record", "R EH1 K ER0 D"),
+    ("We will record it.", "record", "R IH0 K AO1 R D"),
+    ("They use it.", "use", "Y UW1 Z"),
+    ("It is of no use.", "use", "Y UW1 S"),
+    ("Please close the door.", "close", "K L OW1 Z"),
+    ("The shop is close to home.", "close", "K L OW1 S"),
+    ("The wind is strong.", "wind", "W IH1 N D"),
+    ("You must wind the clock.", "wind", "W AY1 N D"),
+    ("A tear rolled down.", "tear", "T IH1 R"),
+    ("Do not tear the paper.", "tear", "T EH1 R"),
+    ("Take a bow.", "bow", "B AW1"),
+    ("He tied a bow.", "bow", "B OW1"),
+    ("What is this object?", "object", "AA1 B JH EH0 K T"),
+    ("I object to that.", "object", "AH0 B JH EH1 K T"),
+    ("She gave me a present.", "present", "P R EH1 Z AH0 N T"),
+    ("We will present the plan.", "present", "P R IY0 Z EH1 N T"),
+    ("The content is new.", "content", "K AA1 N T EH0 N T"),
+    ("He is content with it.", "content", "K AH0 N T EH1 N T"),
+    ("Wait a minute.", "minute", "M IH1 N AH0 T"),
+    ("In minute detail.", "minute", "M AY0 N UW1 T"),
+    ("The desert is dry.", "desert", "D EH1 Z ER0 T"),
+    ("They refuse to go.", "refuse", "R AH0 F Y UW1 Z"),
+    ("We produce cars.", "produce", "P R AH0 D UW1 S"),
+    ("You need a permit.", "permit", "P ER1 M IH2 T"),
+    ("They permit it.", "permit", "P ER0 M IH1 T"),
+    ("The project is done.", "project", "P R AA1 JH EH0 K T"),
+    ("We will separate them.", "separate", "S EH1 P ER0 EY2 T"),
+    ("They sleep in separate rooms.", "separate", "S EH1 P ER0 AH0 T"),
+    ("That is an estimate.", "estimate", "EH1 S T AH0 M AH0 T"),
+    ("I can estimate it.", "estimate", "EH1 S T AH0 M EY2 T"),
+    ("She is a graduate.", "graduate", "G R AE1 JH AH0 W AH0 T"),
+    ("They will graduate soon.", "graduate", "G R AE1 JH AH0 W EY2 T"),
+    ("He is an advocate.", "advocate", "AE1 D V AH0 K AH0 T"),
+    ("She does it.", "does", "D AH1 Z"),
+    ("He dove into the pool.", "dove", "D OW1 V"),
+    ("A white dove flew.", "dove", "D AH1 V"),
+    ("The wound healed.", "wound", "W UW1 N D"),
+    ("He wound up the clock.", "wound", "W AW1 N D"),
+    ("The code is invalid.", "invalid", "IH0 N V AE1 L AH0 D"),
+    ("It is perfect.", "perfect", "P ER1 F IH0 K T"),
+    ("I want to perfect it.", "perfect", "P ER0 F EH1 K T"),
+    ("She is Polish.", "polish", "P OW1 L IH0 SH"),
+    ("I polish my shoes.", "polish", "P AA1 L IH0 SH"),
+    ("Sit in the front row.", "row", "R OW1"),
+    ("The sow had piglets.", "sow", "S AW1"),
+    ("They sow the seeds.", "sow", "S OW1"),
+    ("The sewer is blocked.", "sewer", "S UW1 ER0"),
+    ("This is my house.", "house", "HH AW1 S"),
+    ("We can house ten guests.", "house", "HH AW1 Z"),
+    ("That is no excuse.", "excuse", "IH0 K S K Y UW1 S"),
+    ("Please excuse me.", "excuse", "IH0 K S K Y UW1 Z"),
+    ("Do not abuse it.", "abuse", "AH0 B Y UW1 Z"),
+    ("The abuse must stop.", "abuse", "AH0 B Y UW1 S"),
+    ("A moderate wind.", "moderate", "M AA1 D ER0 AH0 T"),
+    ("They will moderate the debate.", "moderate", "M AA1 D ER0 EY2 T"),
+    ("The alternate route.", "alternate", "AO1 L T ER0 N AH0 T"),
+    ("It was deliberate.", "deliberate", "D IH0 L IH1 B ER0 AH0 T"),
+];
+/// Least share of them that must be right.
+const HETERONYM_SHARE: f64 = 0.95;
+
+#[test]
+fn heteronyms_sound_as_their_sentence_says() {
+    let mut wrong = Vec::new();
+    for (text, word, wanted) in HETERONYMS {
+        let seq = pronounce(text).unwrap();
+        let at = seq.words.iter().position(|span| span.spoken == *word).unwrap() as u32;
+        let phones = seq.phones.iter().filter(|phone| phone.word == Some(at));
+        let phones: Vec<String> = phones.map(|phone| phone.symbol.to_string()).collect();
+        if phones.join(" ") != *wanted {
+            wrong.push(format!("{text} {word}: wanted {wanted}, got {}", phones.join(" ")));
+        }
+    }
+    let share = 1.0 - wrong.len() as f64 / HETERONYMS.len() as f64;
+    println!("{:.1} % right\n{}", 100.0 * share, wrong.join("\n"));
+    assert!(share >= HETERONYM_SHARE, "{} of {}:\n{}", wrong.len(), HETERONYMS.len(), wrong.join("\n"));
+}
+
 fn pronounce(text: &str) -> Result<PhonemeSeq, TextError> {
     Pronouncer::new().pronounce(&normalise(text))
 }

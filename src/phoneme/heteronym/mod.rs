@@ -54,11 +54,13 @@ fn particular(word: &str, context: &Context<'_>) -> Option<&'static str> {
         "lead" if context.precedes(LEAD_METAL) || context.follows(&["molten", "contains", "contain"]) => {
             "L EH1 D"
         }
+        "lead" if context.follows(&["of"]) && context.after[0].is_none() => "L EH1 D",
         "live" if context.precedes(LIVE_SHOWS) || context.follows(GOES_LIVE) => "L AY1 V",
         "live" if usage == Some(Usage::Noun) || usage == Some(Usage::Predicate) => "L AY1 V",
         "lives" if usage == Some(Usage::Noun) || context.follows(SAVES_LIVES) => "L AY1 V Z",
         "close" if context.precedes(&["to", "by", "enough"]) || context.precedes(CLOSE_THINGS) => "K L OW1 S",
         "close" if usage == Some(Usage::Predicate) || context.follows(STAYS_CLOSE) => "K L OW1 S",
+        "close" if is_verb || context.precedes_object() => "K L OW1 Z",
         "used" if context.precedes(&["to"]) && !context.follows_be() => "Y UW1 S T",
         "content" if usage == Some(Usage::Predicate) => "K AH0 N T EH1 N T",
         "content" if is_verb => "K AH0 N T EH1 N T",
@@ -83,6 +85,8 @@ fn particular(word: &str, context: &Context<'_>) -> Option<&'static str> {
         "does" if context.follows(&["two", "three", "the"]) && context.precedes(&["and"]) => "D OW1 Z",
         "resume" if usage == Some(Usage::Noun) => "R EH1 Z AH0 M EY2",
         "invalid" if context.follows(&["an"]) && context.after[0].is_none() => "IH1 N V AH0 L AH0 D",
+        "invalid" => "IH0 N V AE1 L AH0 D",
+        "sow" if usage == Some(Usage::Noun) => "S AW1",
         "aged" if context.precedes(&["people", "person", "care"]) => "EY1 JH IH0 D",
         "learned" if context.precedes(&["man", "men", "friend", "scholar", "society"]) => "L ER1 N IH0 D",
         _ => return None,
