@@ -222,7 +222,7 @@ mod tests {
         ("ready for use", "use", "Y UW1 S"),
         ("i used to sing", "used", "Y UW1 S T"),
         ("it is used to cut", "used", ""),
-        ("close the door", "close", ""),
+        ("close the door", "close", "K L OW1 Z"),
         ("stand close to me", "close", "K L OW1 S"),
         ("a close friend", "close", "K L OW1 S"),
         ("present the results", "present", "P R IY0 Z EH1 N T"),
