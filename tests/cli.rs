@@ -162,7 +162,7 @@ fn an_interrupt_leaves_the_old_file_and_no_half_of_the_new_one() {
 fn nothing_to_say_is_said_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");
-    for text in ["", "   ", ".", "?!...", "\u{1f600}\u{1f680}", "\u{4f60}\u{597d}", "\u{1}\u{2}\u{1b}"] {
+    for text in ["", "   ", ".", "?!...", "\u{1fa91}\u{1fa91}", "\u{4f60}\u{597d}", "\u{1}\u{2}\u{1b}"] {
         let message = fails(&mut speak(&["-o", path.to_str().unwrap(), text]), 5);
         assert!(message.contains("hint: "), "{message}");
         let output = with_input(speak(&["-o", path.to_str().unwrap()]), text.as_bytes());
@@ -177,7 +177,7 @@ fn what_cannot_be_spoken_is_reported_and_the_rest_is_spoken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");
     let output =
-        with_input(speak(&["-o", path.to_str().unwrap()]), b"Good \xff\xfe morning \xf0\x9f\x98\x80.");
+        with_input(speak(&["-o", path.to_str().unwrap()]), b"Good \xff\xfe morning \xf0\x9f\xaa\x91.");
     let text = stderr(&output);
     assert_eq!(code(&output), 0, "{text}");
     assert!(text.contains("warning: ") && text.contains("UTF-8") && text.contains("emoji"), "{text}");
@@ -404,4 +404,59 @@ fn a_card_that_this_build_does_not_know_is_refused_with_a_hint() {
     let told = stderr(&output);
     assert!(told.contains("error: compute: cuda:0") && told.contains("--features cuda"), "{told}");
     assert!(!path.exists());
+}
+
+#[test]
+fn speak_writes_time_marks_and_reads_a_lexicon() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("words.tsv"), "robot\tB OW1\n").unwrap();
+    let (wav, marks, words) = (path("a.wav"), path("a.json"), path("words.tsv"));
+    let output = speak(&["-o", &wav, "--marks", &marks, "--lexicon", &words, "Hi, robot."]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let shown: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&marks).unwrap()).unwrap();
+    assert_eq!(shown["words"][1]["text"], "robot");
+    let phones: Vec<&str> = shown["phones"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|p| p["word"] == 1)
+        .map(|p| p["phone"].as_str().unwrap())
+        .collect();
+    assert_eq!(phones, ["B", "OW1"]);
+    assert_eq!(shown["samples"].as_u64().unwrap(), samples_of(Path::new(&wav)).len() as u64);
+    let output = speak(&["-o", &wav, "--marks", "a.xyz", "Hi."]).output().unwrap();
+    assert_eq!(code(&output), 2);
+    std::fs::write(path("words.tsv"), "robot\tB OWW1\n").unwrap();
+    let output = speak(&["-o", &wav, "--lexicon", &words, "Hi."]).output().unwrap();
+    assert!(code(&output) == 2 && stderr(&output).contains("line 1"), "{}", stderr(&output));
+}
+
+#[test]
+fn phonemes_shows_each_step() {
+    let output = fastglow(&["phonemes", "Dr. Who \u{1fa91} won $5!"]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for step in ["doctor who won five dollars !", "D AA1 K T ER0", "Dr.", "lexicon", "\u{1fa91} (emoji)"] {
+        assert!(shown.contains(step), "{step} in {shown}");
+    }
+}
+
+#[test]
+fn phonemes_writes_an_object_for_each_line() {
+    let output = with_input(fastglow(&["phonemes", "--json"]), b"It's 5, B!\n\nread \xff me\n");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let lines: Vec<serde_json::Value> =
+        output.stdout.split(|&b| b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["input"], "It's 5, B!");
+    assert_eq!(lines[0]["normalized"], "it's five , b !");
+    assert_eq!(lines[0]["words"][1], serde_json::json!({ "text": "five", "phones": "F AY1 V" }));
+    assert_eq!(lines[1]["words"], serde_json::json!([]));
+    assert_eq!(lines[2]["input"], "read \u{fffd} me");
+}
+
+#[test]
+fn phonemes_says_when_there_is_nothing_to_say() {
+    assert_eq!(code(&fastglow(&["phonemes", "\u{1fa91}"]).output().unwrap()), 5);
 }

@@ -312,7 +312,7 @@ fn the_socket_speaks_its_protocol() {
     let answer = line.ask(json!({ "id": "a", "do": "say", "text": "Hello ", "more": true, "rate": 1.5 }));
     assert_eq!((&answer["ok"], &answer["id"]), (&json!(true), &json!("a")));
     let job = answer["job"].clone();
-    assert_eq!(line.ask(json!({ "do": "append", "job": job, "text": "there 😀." }))["ok"], true);
+    assert_eq!(line.ask(json!({ "do": "append", "job": job, "text": "there 🪑." }))["ok"], true);
     assert_eq!(line.ask(json!({ "do": "finish", "job": job }))["ok"], true);
     let end = line.last(&job);
     assert!(end["event"] == "end" && end["underruns"].is_u64(), "{end}");

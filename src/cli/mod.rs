@@ -16,8 +16,10 @@ mod input;
 mod interrupt;
 #[cfg(all(feature = "daemon", unix))]
 mod journal;
+mod lexicon;
 mod load;
 mod parity;
+mod phonemes;
 mod picture;
 mod quantize;
 #[cfg(all(feature = "daemon", unix))]
@@ -72,6 +74,8 @@ struct Arguments {
 enum Command {
     /// Speak a text.
     Speak(speak::Arguments),
+    /// Show how a text is read: each step from text to phones.
+    Phonemes(phonemes::Arguments),
     /// Measure this machine: from the first token to speech, and what each stage costs.
     Bench(bench::Arguments),
     /// List, show and verify voices.
@@ -113,6 +117,7 @@ pub fn run() -> ExitCode {
     }
     let result = match &arguments.command {
         Command::Speak(arguments) => speak::run(arguments),
+        Command::Phonemes(arguments) => phonemes::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Voices(arguments) => voices::run(arguments),
         Command::Import(arguments) => import::run(arguments),

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::{Args, ValueEnum};
 use fastglow::audio::{self, SINKS, SinkConfig, Target};
 use fastglow::compute::Compute;
-use fastglow::engine::{Engine, EngineConfig, Event, OpenSink, Pacing, Report, SpeakConfig, Synthesizer};
+use fastglow::engine::{
+    Engine, EngineConfig, Event, MarkFormat, Marks, OpenSink, Pacing, Report, SpeakConfig, Synthesizer,
+};
 use fastglow::text::{TextError, UnspokenKind, normalise};
 use fastglow::voice::DEFAULT_VOICE;
 
@@ -16,6 +18,7 @@ use super::environment;
 use super::failure::{Failure, warn};
 use super::input::TextInput;
 use super::interrupt::Interrupt;
+use super::lexicon;
 use super::load;
 use super::picture::Picture;
 
@@ -79,6 +82,14 @@ pub struct Arguments {
     #[arg(long, value_name = "FORMAT")]
     stats: Option<StatsFormat>,
 
+    /// Pronunciations that go before the lexicon: lines of a word, a tab, ARPAbet.
+    #[arg(long, value_name = "FILE")]
+    lexicon: Option<PathBuf>,
+
+    /// Write when each word, phone and viseme sounds: a .json, .srt, .vtt or .TextGrid file.
+    #[arg(long, value_name = "FILE")]
+    marks: Option<PathBuf>,
+
     /// Draw waveform, spectrogram with pitch, and phones into a PNG file.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
@@ -101,6 +112,8 @@ fn within<const LOW: i32, const HIGH: i32, const UNIT: i32>(text: &str) -> Resul
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     check_output(arguments)?;
+    mark_format(arguments)?;
+    let words = lexicon::read(arguments.lexicon.as_deref())?;
     if let Some(text) = &arguments.text {
         // Before anything is loaded or opened.
         normalise(text).speakable()?;
@@ -110,7 +123,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),
     };
-    let synthesizer = load::voice(&arguments.voice, arguments.vocoder.as_deref(), arguments.compute)?;
+    let synthesizer = load::voice(&arguments.voice, arguments.vocoder.as_deref(), words, arguments.compute)?;
     let interrupt = Interrupt::listen()?;
     let engine =
         Engine::start(&synthesizer, Some(open_sink(arguments, &synthesizer)), EngineConfig::default())?;
@@ -136,8 +149,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         input.result()?;
     }
     // The engine may still hold the listener: the picture is taken out, not the watcher.
-    let picture = watcher.lock().unwrap_or_else(PoisonError::into_inner).picture.take();
-    finish(arguments, engine, picture, &report)
+    let mut watcher = watcher.lock().unwrap_or_else(PoisonError::into_inner);
+    let (picture, marks) = (watcher.picture.take(), watcher.marks.take());
+    drop(watcher);
+    finish(arguments, engine, picture, &report)?;
+    if let (Some(path), Some(format), Some(marks)) = (&arguments.marks, mark_format(arguments)?, marks) {
+        let shown = marks.show(format, synthesizer.sample_rate_hz());
+        std::fs::write(path, shown).map_err(|source| Failure::File { path: path.clone(), source })?;
+    }
+    Ok(())
 }
 
 fn speak_config(arguments: &Arguments) -> SpeakConfig {
@@ -179,6 +199,19 @@ fn check_output(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The format of `--marks`, if it is given.
+fn mark_format(arguments: &Arguments) -> Result<Option<MarkFormat>, Failure> {
+    let Some(path) = &arguments.marks else { return Ok(None) };
+    let format = path.extension().and_then(|ending| MarkFormat::of_ending(&ending.to_string_lossy()));
+    format.map(Some).ok_or_else(|| Failure::Usage {
+        message: format!(
+            "--marks: expected a name that ends in .json, .srt, .vtt or .TextGrid, got {}",
+            path.display()
+        ),
+        hint: "`fastglow speak --marks words.json …`".into(),
+    })
+}
+
 fn open_sink(arguments: &Arguments, synthesizer: &Synthesizer) -> OpenSink {
     let (name, target) = output(arguments);
     let name = name.to_owned();
@@ -192,6 +225,7 @@ fn open_sink(arguments: &Arguments, synthesizer: &Synthesizer) -> OpenSink {
 /// What is drawn and said while it speaks.
 struct Watcher {
     picture: Option<Picture>,
+    marks: Option<Marks>,
     /// Kinds of things that were not spoken and have been reported.
     reported: Vec<UnspokenKind>,
 }
@@ -201,12 +235,15 @@ impl Watcher {
         let picture = arguments.plot.as_ref().map(|_| {
             Picture::new(&synthesizer.meta().name, synthesizer.sample_rate_hz(), synthesizer.hop_samples())
         });
-        Self { picture, reported: Vec::new() }
+        Self { picture, marks: arguments.marks.as_ref().map(|_| Marks::default()), reported: Vec::new() }
     }
 
     fn watch(&mut self, event: &Event<'_>) {
         if let Some(picture) = &mut self.picture {
             picture.add(event);
+        }
+        if let Some(marks) = &mut self.marks {
+            marks.add(event);
         }
         if let Event::Unspoken(omission) = event
             && !self.reported.contains(&omission.kind)

@@ -242,12 +242,15 @@ fn letters(dictionary: &Path, output: &Path, json: bool) -> Result<(), Failure> 
         serde_json::json!(report).to_string()
     } else {
         format!(
-            "{} held-out words: {:.2} % of words wrong ({:.2} % with stress), {:.2} % of phones ({:.2} %)",
+            "{} held-out words: {:.2} % of words wrong ({:.2} % with stress), {:.2} % of phones ({:.2} %); \
+             put together from listed words where that goes: {:.2} % of words, {:.2} % of phones",
             report.words,
             100.0 * report.word_error,
             100.0 * report.word_error_with_stress,
             100.0 * report.phone_error,
-            100.0 * report.phone_error_with_stress
+            100.0 * report.phone_error_with_stress,
+            100.0 * report.derived_word_error,
+            100.0 * report.derived_phone_error
         )
     };
     super::print(&(text + "\n"))

@@ -15,6 +15,7 @@ mod config;
 mod event;
 mod gain;
 mod job;
+mod marks;
 mod models;
 mod parallel;
 mod phrase;
@@ -40,6 +41,7 @@ pub use config::{SpeakConfig, SpeakConfigError};
 pub use event::{Event, Listener, Omission, PhoneMark, WordMark};
 pub use gain::Gain;
 pub use job::{Job, JobError, JobId, JobText, Pacing, Report};
+pub use marks::{MarkFormat, Marks};
 pub use models::{acoustic_model, vocoder_model};
 pub use parallel::{Engine, EngineConfig, JobListener, OpenSink, Stopper};
 pub use phrase::Phrase;
@@ -93,12 +95,12 @@ impl Synthesizer {
         Self::build(voice, Arc::default(), &Device::Cpu)
     }
 
-    /// As [`Synthesizer::new`], with the vocoder on another device, warmed up there.
+    /// As [`Synthesizer::load_on`], of a voice in memory.
     ///
     /// # Errors
     /// As [`Synthesizer::new`], or the device fails.
-    pub fn new_on(voice: &Voice, device: &Device) -> Result<Self> {
-        Self::build(voice, Arc::default(), device)
+    pub fn new_on(voice: &Voice, words: Arc<UserWords>, device: &Device) -> Result<Self> {
+        Self::build(voice, words, device)
     }
 
     fn build(voice: &Voice, words: Arc<UserWords>, device: &Device) -> Result<Self> {

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "train")]
 mod compile;
+mod heteronym;
 mod letter_to_sound;
 mod letters;
 mod lexicon;
@@ -12,6 +13,7 @@ mod pronouncer;
 mod sequence;
 mod symbol;
 mod user_words;
+mod viseme;
 
 #[cfg(feature = "train")]
 pub use compile::{DictionaryError, compile_lexicon};
@@ -28,6 +30,7 @@ pub use symbol::{Pause, SYMBOL_COUNT, SYMBOL_FINGERPRINT, Stress, Symbol};
 pub use user_words::{
     MAX_USER_WORDS, UserWordError, UserWords, WordMap, parse_user_word, show_phones, show_user_words,
 };
+pub use viseme::viseme;
 
 /// Where a phone stands in its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

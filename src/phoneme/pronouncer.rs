@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::morphology;
 use super::{
     LetterToSound, Lexicon, Phone, PhonemeSeq, SequenceBuilder, Symbol, UserWords, WordSpan, letter_name,
 };
+use super::{heteronym, morphology};
 use crate::text::{TextChunk, TextError, Token, TokenKind};
 
 /// Where a word's phones come from.
@@ -16,6 +16,8 @@ pub enum Origin {
     User,
     /// The lexicon lists the word.
     Lexicon,
+    /// The word has two readings; the words around it tell which is meant.
+    Context,
     /// The name of a letter.
     Letter,
     /// A word of the lexicon with an ending.
@@ -32,6 +34,7 @@ impl Origin {
             Origin::Lexicon => "lexicon",
             Origin::Letter => "letter",
             Origin::Derived => "derived",
+            Origin::Context => "context",
             Origin::LetterToSound => "letter_to_sound",
         }
     }
@@ -160,23 +163,16 @@ impl Pronouncer {
     /// There is no word in any of it.
     pub fn pronounce_within(&self, part: Surrounded<'_>) -> Result<PhonemePart, TextError> {
         let tokens: Vec<&Token> = part.before.iter().chain(part.text).chain(part.after).collect();
-        let mut words: Vec<Option<Vec<Symbol>>> = tokens.iter().map(|token| self.phones(token)).collect();
-        for index in 0..words.len() {
-            let next =
-                words.get(index + 1).and_then(|next| next.as_ref()).and_then(|next| next.first().copied());
-            if let (TokenKind::Word(word), Some(phones)) = (&tokens[index].kind, &mut words[index]) {
-                fit_to_next(word, phones, next);
-            }
-        }
+        let words = self.pronunciations(&tokens);
         let mut builder = SequenceBuilder::default();
         let mut counts = Vec::with_capacity(tokens.len() + 1);
-        for (token, phones) in tokens.iter().zip(words) {
+        for (token, word) in tokens.iter().zip(words) {
             counts.push(builder.counts());
             match &token.kind {
                 TokenKind::Pause(pause) => builder.pause(*pause),
                 TokenKind::Word(spoken) | TokenKind::Letter(spoken) => {
                     let span = WordSpan { spoken: spoken.clone(), source: token.source.clone() };
-                    builder.word(span, &phones.unwrap_or_default());
+                    builder.word(span, &word.map(|word| word.phones).unwrap_or_default());
                 }
             }
         }
@@ -190,12 +186,31 @@ impl Pronouncer {
         Ok(PhonemePart { phones: first_phone..end_phone, words: counts[from].1..counts[to].1, seq })
     }
 
-    /// The phones of a token, `None` for pauses.
-    fn phones(&self, token: &Token) -> Option<Vec<Symbol>> {
-        match &token.kind {
-            TokenKind::Word(word) => Some(self.word(word).phones),
-            TokenKind::Letter(letter) => Some(self.letter(letter).phones),
-            TokenKind::Pause(_) => None,
+    /// How each token sounds among the others, `None` for pauses.
+    pub fn pronunciations(&self, tokens: &[&Token]) -> Vec<Option<Pronunciation>> {
+        let mut words: Vec<Option<Pronunciation>> = Vec::with_capacity(tokens.len());
+        for phrase in tokens.chunk_by(|a, b| a.word().is_some() && b.word().is_some()) {
+            let spoken: Vec<&str> = phrase.iter().filter_map(|token| token.word()).collect();
+            words.extend(phrase.iter().enumerate().map(|(at, token)| match &token.kind {
+                TokenKind::Word(word) => Some(self.word_within(&spoken, at, word)),
+                TokenKind::Letter(letter) => Some(self.letter(letter)),
+                TokenKind::Pause(_) => None,
+            }));
+        }
+        for index in 0..words.len() {
+            let next = words.get(index + 1).and_then(|next| next.as_ref()?.phones.first().copied());
+            if let (TokenKind::Word(word), Some(own)) = (&tokens[index].kind, &mut words[index]) {
+                fit_to_next(word, &mut own.phones, next);
+            }
+        }
+        words
+    }
+
+    /// The phones of `word`, which is `phrase[at]`; what the user says goes before everything.
+    fn word_within(&self, phrase: &[&str], at: usize, word: &str) -> Pronunciation {
+        match heteronym::phones(phrase, at).filter(|_| self.user.get(word).is_none()) {
+            Some(phones) => Pronunciation { phones, origin: Origin::Context },
+            None => self.word(word),
         }
     }
 }

@@ -58,6 +58,15 @@ const ABBREVIATIONS: &[(&str, &str, When)] = &[
     ("ave", "avenue", BehindName),
     ("blvd", "boulevard", Always),
     ("rd", "road", BehindName),
+    ("rd", "road", Dot),
+    ("rte", "route", Number),
+    ("div", "division", Dot),
+    ("messrs", "messieurs", Title),
+    ("viz", "namely", Dot),
+    ("al", "al", Dot),
+    ("ca", "circa", Number),
+    ("c", "circa", Number),
+    ("gov't", "government", Always),
     ("ln", "lane", BehindName),
     ("ct", "court", BehindName),
     ("pl", "place", BehindName),
@@ -123,11 +132,17 @@ const ABBREVIATIONS: &[(&str, &str, When)] = &[
     ("dec", "december", Dot),
     ("mon", "monday", Dot),
     ("tue", "tuesday", Dot),
+    ("tues", "tuesday", Dot),
     ("wed", "wednesday", Dot),
     ("thu", "thursday", Dot),
     ("thurs", "thursday", Dot),
     ("fri", "friday", Dot),
+    ("sat", "saturday", Dot),
+    ("sun", "sunday", Dot),
 ];
+
+/// Words or letters too: only with a dot.
+const NEED_A_DOT: &[&str] = &["no", "c", "ca"];
 
 /// With dots between the letters; the last dot may be missing.
 const DOTTED: &[(&str, &str)] = &[
@@ -152,8 +167,16 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     usize::try_from(end).ok()
 }
 
+/// The day or month of an abbreviation: `Mon`, `Sept`.
+pub(super) fn calendar(short: &str) -> Option<&'static str> {
+    let lower = short.to_lowercase();
+    let first = ABBREVIATIONS.iter().position(|(name, ..)| *name == "jan")?;
+    let found = ABBREVIATIONS[first..].iter().find(|(name, ..)| *name == lower)?;
+    is_capitalised(short).then_some(found.1)
+}
+
 /// Where an abbreviation ends whose dot would be at `dot`: a dot that ends the sentence too is left to punctuation.
-fn end_with_dot(reader: &Reader<'_>, dot: isize) -> isize {
+pub(super) fn end_with_dot(reader: &Reader<'_>, dot: isize) -> isize {
     if reader.mark(dot) != Some('.') {
         return dot;
     }
@@ -202,7 +225,10 @@ fn read_initial(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isiz
     }
     let name =
         reader.is_space(2) && reader.word(3).is_some_and(is_capitalised) && !reader.is_sentence_start(3);
-    if !name {
+    let initial = reader.is_space(2)
+        && reader.word(3).is_some_and(|word| word.len() == 1)
+        && reader.mark(4) == Some('.');
+    if !name && !initial {
         return None;
     }
     out.letters(&raw.to_ascii_lowercase());
@@ -259,7 +285,11 @@ fn read_listed(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isize
                 }
                 Dot => dot && reader.is_gap_or_mark(2),
                 Always => true,
-                Number => reader.number(next).is_some() && (dot || next > 1) && (dot || short != "no"),
+                Number => {
+                    reader.number(next).is_some()
+                        && (dot || next > 1)
+                        && (dot || !NEED_A_DOT.contains(&short.as_str()))
+                }
                 BehindName => is_capitalised(raw) && is_behind_name(reader),
             }
     })?;

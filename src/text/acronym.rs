@@ -8,7 +8,7 @@ use crate::phoneme::{Lexicon, is_spelled_out};
 const SPELLED: &[&str] = &[
     "add", "aka", "ama", "apa", "apr", "asap", "ata", "ect", "eta", "est", "faq", "fin", "ics", "ids", "ira",
     "irs", "iso", "led", "leds", "les", "lol", "mit", "mba", "mri", "nos", "oem", "pac", "pet", "pot", "rip",
-    "sos", "ups", "usa", "uss", "utc", "vin", "vip", "viz",
+    "sos", "ups", "usa", "uss", "utc", "vin", "vip", "viz", "gps", "jfk",
 ];
 /// Not in the lexicon, or too short to look like words, but said.
 const SAID: &[&str] =
@@ -28,7 +28,12 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     if !is_capitals(split_ending(raw).0) {
         return None;
     }
-    speak(reader, raw, out);
+    // `AT&T`
+    if raw == "AT" && reader.mark(1) == Some('&') && reader.word(2) == Some("T") {
+        out.letters("at");
+    } else {
+        speak(reader, raw, out);
+    }
     Some(1)
 }
 

@@ -69,6 +69,14 @@ fn read_month_day(reader: &Reader<'_>, out: &mut Spoken) -> Option<isize> {
     }
     out.words(name);
     ordinal(digits, out);
+    // `March 3-5`
+    if matches!(reader.mark(day_end), Some('-' | '\u{2013}'))
+        && let Some((last, end)) = day(reader, day_end + 1)
+    {
+        out.words("to");
+        ordinal(last, out);
+        return Some(end);
+    }
     Some(day_end)
 }
 
@@ -106,7 +114,7 @@ fn read_digits(reader: &Reader<'_>, first: &str, out: &mut Spoken) -> Option<isi
         (first, second, third)
     } else if is_year_digits(third) && (value(first) > 12 || separator == '.') {
         (third, second, first)
-    } else if is_year_digits(third) {
+    } else if is_year_digits(third) || is_short(first, second, third) && separator == '/' {
         (third, first, second)
     } else {
         return None;
@@ -117,8 +125,19 @@ fn read_digits(reader: &Reader<'_>, first: &str, out: &mut Spoken) -> Option<isi
     }
     out.words(name);
     ordinal(day, out);
-    year(year_digits, out);
+    match year_digits.strip_prefix('0').filter(|_| year_digits.len() == 2) {
+        Some(last) => {
+            out.words("oh");
+            year(last, out);
+        }
+        None => year(year_digits, out),
+    }
     Some(5)
+}
+
+/// `12/25/99`
+fn is_short(first: &str, second: &str, third: &str) -> bool {
+    first.len() <= 2 && second.len() <= 2 && third.len() == 2
 }
 
 fn value(digits: &str) -> usize {

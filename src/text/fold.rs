@@ -1,6 +1,7 @@
 //! What a character is to the English front end; accented Latin letters lose their accents.
 
 use super::UnspokenKind;
+use super::emoji;
 
 /// What a character is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(super) fn fold(c: char) -> Fold {
         '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{fe20}'..='\u{fe2f}' => Fold::Ignorable,
         '\u{feff}' | '\u{e0000}'..='\u{e0fff}' => Fold::Ignorable,
         c if c.is_control() => Fold::Unspoken(UnspokenKind::Control),
+        c if emoji::has_name(c) => Fold::Mark,
+        c if emoji::is_skin_tone(c) => Fold::Ignorable,
         '\u{231a}'
         | '\u{231b}'
         | '\u{23e9}'..='\u{23fa}'
@@ -159,7 +162,7 @@ mod tests {
         assert_eq!(fold('д'), Fold::Unspoken(UnspokenKind::Script));
         assert_eq!(fold('中'), Fold::Unspoken(UnspokenKind::Script));
         assert_eq!(fold('٣'), Fold::Unspoken(UnspokenKind::Script));
-        assert_eq!(fold('🤖'), Fold::Unspoken(UnspokenKind::Emoji));
+        assert_eq!(fold('🪑'), Fold::Unspoken(UnspokenKind::Emoji));
         assert_eq!(fold('\u{0}'), Fold::Unspoken(UnspokenKind::Control));
     }
 

@@ -8,11 +8,14 @@
 
 mod abbreviation;
 mod acronym;
+mod address;
 mod chunk;
 mod code;
 mod date;
+mod emoji;
 mod fold;
 mod fraction;
+mod label;
 mod money;
 mod number;
 mod phone_number;
@@ -150,6 +153,16 @@ impl TextChunk {
     /// The words and letters, without pauses.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.tokens.iter().filter_map(Token::word)
+    }
+
+    /// The words in lower case with single spaces between, and the punctuation of `text`, which this was made from, as
+    /// tokens of its own. A pause within an expression, as between the groups of a telephone number, is not shown.
+    pub fn show(&self, text: &str) -> String {
+        let shown = self.tokens.iter().filter_map(|token| match &token.kind {
+            TokenKind::Word(word) | TokenKind::Letter(word) => Some(word.as_str()),
+            TokenKind::Pause(pause) => punctuation::show(*pause, text.get(token.source.clone())?),
+        });
+        shown.collect::<Vec<_>>().join(" ")
     }
 
     /// Fails if there is no word in it, saying what was there instead.

@@ -128,6 +128,13 @@ fn currency_at(reader: &Reader<'_>, ahead: isize) -> Option<(&'static Currency, 
     Some((currency, end))
 }
 
+/// `a $5 bill`: an article before the amount, and a word behind it.
+fn is_attribute(reader: &Reader<'_>, end: isize) -> bool {
+    reader.word_before().is_some_and(|word| matches!(word, "a" | "A" | "an"))
+        && reader.is_space(end)
+        && reader.word(end + 1).is_some()
+}
+
 struct Amount<'a> {
     currency: &'static Currency,
     amount: &'a Numeral<'a>,
@@ -149,7 +156,7 @@ fn read_amount(reader: &Reader<'_>, money: &Amount<'_>, out: &mut Spoken) -> isi
     if let Some(magnitude) = magnitude {
         amount.read(out);
         out.words(magnitude);
-        out.words(currency.plural);
+        out.words(if is_attribute(reader, space + 1) { currency.singular } else { currency.plural });
         return space + 1;
     }
     // `$5-10`, `$5–$10`; a longer chain is none.
@@ -168,7 +175,8 @@ fn read_amount(reader: &Reader<'_>, money: &Amount<'_>, out: &mut Spoken) -> isi
         }
         _ => {
             amount.read(out);
-            out.words(if amount.is_one() { currency.singular } else { currency.plural });
+            let is_singular = amount.is_one() || is_attribute(reader, end);
+            out.words(if is_singular { currency.singular } else { currency.plural });
         }
     }
     // `$5/hour`, `$3/kg`

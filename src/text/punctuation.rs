@@ -40,6 +40,9 @@ const PAUSES: &[(char, Pause)] = &[
 /// Marks without a sound: quotation, emphasis, underlines, trademark signs.
 const SILENT: &str = "\"'`*_~^<>/#+\u{2018}\u{2019}\u{201a}\u{201b}\u{201c}\u{201d}\u{201e}\u{2032}\u{2033}«»‹›¿¡´¨·†‡™®\u{2010}\u{2011}";
 
+/// A hyphen inside a word is silent; a dash stands free, or is doubled.
+const DASHES: &[char] = &['-', '\u{2013}', '\u{2012}', '\u{2212}'];
+
 /// How strong a pause is: of several together the strongest is kept.
 pub(super) fn strength(pause: Pause) -> u8 {
     match pause {
@@ -58,6 +61,20 @@ pub(super) fn may_pause(mark: char) -> bool {
     matches!(mark, '.' | '\u{2026}') || PAUSES.iter().any(|(c, _)| *c == mark)
 }
 
+/// The mark that a pause is shown as; none if its source is no punctuation.
+pub(super) fn show(pause: Pause, source: &str) -> Option<&str> {
+    let is_mark = |c: char| may_pause(c) || DASHES.contains(&c);
+    let at = source.find(is_mark).filter(|_| !source.contains(char::is_alphanumeric))?;
+    Some(match pause {
+        Pause::Stop => ".",
+        Pause::Question => "?",
+        Pause::Exclamation => "!",
+        Pause::Comma => ",",
+        _ if source[at..].starts_with("..") => "...",
+        _ => &source[at..at + source[at..].chars().next().map_or(0, char::len_utf8)],
+    })
+}
+
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let Some(mark) = reader.mark(0) else {
         // The end of a line that does not go on in the next.
@@ -70,8 +87,7 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     }
     match mark {
         '.' | '\u{2026}' => out.pause(full_stop(reader, mark)),
-        '-' | '\u{2013}' | '\u{2012}' | '\u{2212}' => {
-            // A hyphen inside a word is silent; a dash stands free, or is doubled.
+        mark if DASHES.contains(&mark) => {
             let doubled = reader.mark(1) == Some(mark) || reader.mark(-1) == Some(mark);
             let free = reader.is_gap(-1) && reader.is_gap(1);
             if doubled || free {

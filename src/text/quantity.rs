@@ -2,6 +2,7 @@
 
 use super::number::{Numeral, cardinal, one_by_one, ordinal};
 use super::reader::{Reader, Spoken, is_capitalised};
+use super::scan::is_apostrophe;
 use super::{code, unit, year};
 
 /// Letters right behind a number that multiply it.
@@ -13,6 +14,8 @@ const MAGNITUDES: &[(&str, &str)] = &[
     ("bn", "billion"),
     ("T", "trillion"),
 ];
+/// Lines of a picture.
+const LINES: &[&str] = &["240", "360", "480", "720", "1080", "1440", "2160"];
 /// `5k`, `10k` and `4K` are names; from here on `k` is a thousand.
 const SMALLEST_THOUSANDS: &str = "11";
 
@@ -37,6 +40,12 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
             }
             end
         });
+    // `2024's best`
+    let is_possessive = reader.mark(used).is_some_and(is_apostrophe) && reader.word(used + 1) == Some("s");
+    if let Some(last) = out.last().filter(|_| is_possessive) {
+        last.push_str("'s");
+        return usize::try_from(used + 2).ok();
+    }
     usize::try_from(used).ok()
 }
 
@@ -90,10 +99,37 @@ fn read_feet(reader: &Reader<'_>, feet: &Numeral<'_>, end: isize, out: &mut Spok
 
 /// Letters right behind the digits: `3rd`, `50k`, `2x`, `3x4`.
 fn read_suffix(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {
-    let suffix = reader.word(end)?;
+    let suffix = match reader.word(end) {
+        // `3 x 5`
+        None if reader.is_space(end) && reader.word(end + 1) == Some("x") && reader.is_space(end + 2) => {
+            let other = Numeral::at(reader, end + 3)?;
+            numeral.read(out);
+            out.words("by");
+            other.read(out);
+            return Some(end + 3 + other.pieces);
+        }
+        word => word?,
+    };
     if matches!(suffix.to_ascii_lowercase().as_str(), "st" | "nd" | "rd" | "th") && numeral.fraction.is_none()
     {
         ordinal(&numeral.whole, out);
+        return Some(end + 1);
+    }
+    // `1080p`, `a 401k`
+    let is_name = match suffix {
+        "p" => LINES.contains(&numeral.whole.as_str()),
+        "k" => numeral.whole == "401",
+        _ => false,
+    };
+    if is_name {
+        code::digits(&numeral.whole, out);
+        out.letters(suffix);
+        return Some(end + 1);
+    }
+    // `2x + 1`
+    if suffix == "x" && reader.is_space(end + 1) && matches!(reader.mark(end + 2), Some('+' | '=')) {
+        numeral.read(out);
+        out.letters("x");
         return Some(end + 1);
     }
     if suffix == "x" || suffix == "X" {
@@ -140,10 +176,30 @@ fn read_times(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut 
 }
 
 fn read_unit(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {
+    // `a 6-ft. man`, `a 5 km-long road`
+    if reader.mark(end) == Some('-')
+        && let Some(unit) = unit::at(reader, end + 1).filter(|_| reader.word(end + 1).is_some())
+    {
+        numeral.read(out);
+        out.words(&unit.singular);
+        return Some(end + 1 + unit.pieces);
+    }
+    // `a 45° angle`
+    if reader.mark(end) == Some('°') && reader.is_space(end + 1) && is_attribute(reader, end + 2) {
+        numeral.read(out);
+        out.words("degree");
+        return Some(end + 1);
+    }
     let unit = unit::at(reader, end)?;
     numeral.read(out);
     out.words(if numeral.is_one() { &unit.singular } else { &unit.plural });
     Some(end + unit.pieces)
+}
+
+/// True if an article stands before the number, and there a word in lower case.
+fn is_attribute(reader: &Reader<'_>, ahead: isize) -> bool {
+    reader.word_before().is_some_and(|word| matches!(word, "a" | "A" | "an"))
+        && reader.word(ahead).is_some_and(|word| !is_capitalised(word))
 }
 
 /// A number behind `No.`, `#`, `page`: never a year, digits of a code one by one.

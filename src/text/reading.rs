@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::reader::{Reader, Spoken};
 use super::scan::Kind;
 use super::{
-    TextChunk, Token, TokenKind, Unspoken, UnspokenKind, abbreviation, acronym, code, date, fraction, money,
-    phone_number, punctuation, quantity, range, roman, symbol, time, web, word, year,
+    TextChunk, Token, TokenKind, Unspoken, UnspokenKind, abbreviation, acronym, address, code, date, emoji,
+    fraction, label, money, phone_number, punctuation, quantity, range, roman, symbol, time, web, word, year,
 };
 
 /// Reads what stands at the reader's place: writes the words and returns how many pieces they took, or `None` if it is
@@ -17,11 +17,14 @@ type Class = fn(&Reader<'_>, &mut Spoken) -> Option<usize>;
 const CLASSES: &[Class] = &[
     web::read,
     date::read,
+    address::read,
+    range::read_calendar,
     abbreviation::read,
     money::read,
     time::read,
     phone_number::read,
     fraction::read,
+    label::read,
     range::read,
     year::read_decade,
     quantity::read,
@@ -30,6 +33,7 @@ const CLASSES: &[Class] = &[
     acronym::read,
     word::read_camel_case,
     word::read,
+    emoji::read,
     symbol::read,
     punctuation::read,
 ];

@@ -67,7 +67,7 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
             return None;
         }
         cardinal(&digits, out);
-    } else if NAMES.contains(&lower.as_str()) && is_capitalised(before) && raw != "I" {
+    } else if NAMES.contains(&lower.as_str()) && is_capitalised(before) && (raw != "I" || is_first(reader)) {
         out.words("the");
         ordinal(&digits, out);
     } else if is_capitalised(before) && UNMISTAKABLE.contains(&raw) {
@@ -76,6 +76,15 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         return None;
     }
     (!reader.is_shouted()).then_some(1)
+}
+
+/// `Queen Elizabeth I`, `Charles I was king`: not the pronoun.
+fn is_first(reader: &Reader<'_>) -> bool {
+    let is_titled = reader
+        .word(-4)
+        .is_some_and(|title| matches!(title, "King" | "Queen" | "Pope" | "Emperor" | "Tsar" | "Prince"));
+    is_titled
+        || (reader.is_space(1) && reader.word(2).is_some_and(|verb| matches!(verb, "was" | "of" | "is")))
 }
 
 /// The value of a numeral below 90 in its usual form.

@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn settled_pieces_never_change() {
-        let text = "Don't pay' $3.50, \u{3c0} \u{3c0}\u{3b9} \n \n e\u{301}t\u{200b}s' 😀 x\u{ad}'y 12\u{200d}3 o\u{2019}\u{2019}c";
+        let text = "Don't pay' $3.50, \u{3c0} \u{3c0}\u{3b9} \n \n e\u{301}t\u{200b}s' 🪑 x\u{ad}'y 12\u{200d}3 o\u{2019}\u{2019}c";
         let long = format!("{text}{}'{} {}", "a".repeat(70), "b".repeat(9), "5".repeat(80));
         let whole = Scanner::scan(&long);
         let mut scanner = Scanner::default();
@@ -448,7 +448,7 @@ mod tests {
 
     #[test]
     fn sets_aside_what_cannot_be_read() {
-        let found = Scanner::scan("hi 😀😀 мир\u{7}");
+        let found = Scanner::scan("hi 🪑🪑 мир\u{7}");
         let kinds: Vec<_> = found.unspoken.iter().map(|u| (u.kind, u.source.clone())).collect();
         assert_eq!(
             kinds,

@@ -36,6 +36,16 @@ const NAMES: &[(char, &str)] = &[
     ('₹', "rupee"),
     ('²', "squared"),
     ('³', "cubed"),
+    ('₀', "zero"),
+    ('₁', "one"),
+    ('₂', "two"),
+    ('₃', "three"),
+    ('₄', "four"),
+    ('₅', "five"),
+    ('₆', "six"),
+    ('₇', "seven"),
+    ('₈', "eight"),
+    ('₉', "nine"),
     ('→', "to"),
     ('⇒', "implies"),
     ('℃', "degrees celsius"),
@@ -97,6 +107,15 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         '.' if touches_word(-1) && (reader.number(1).is_some() || reader.word(1).is_some_and(starts_low)) => {
             out.words("dot");
         }
+        '~' if reader.mark(1) == Some('/') => out.words("tilde"),
+        '.' if reader.mark(1) == Some('/') && reader.is_gap(-1) => out.words("dot"),
+        '.' if reader.is_gap(-1) && reader.word(1).is_some_and(|word| starts_low(word) || word == "NET") => {
+            out.words("dot");
+        }
+        ':' if reader.mark(1) == Some('\\') => out.words("colon"),
+        '<' | '>' if is_behind_letter(reader) && reader.is_space(1) && reader.number(2).is_some() => {
+            out.words(if mark == '<' { "less than" } else { "greater than" });
+        }
         // `/usr`, `5 / 3`; between words, as in `and/or`, it is silent.
         '/' if between_numbers(reader) => out.words("over"),
         '/' if !touches_word(-1) && touches_word(1) => out.words("slash"),
@@ -109,6 +128,11 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         }
     }
     Some(1)
+}
+
+/// `x > 3`
+fn is_behind_letter(reader: &Reader<'_>) -> bool {
+    reader.word_before().is_some_and(|word| word.chars().count() == 1)
 }
 
 fn starts_low(word: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Units after a number: `5 km`, `60mph`, `21°C`, `30 m/s²`, `10 MB/s`.
 
+use super::abbreviation;
 use super::reader::Reader;
 
 /// Symbol, singular, plural. Case matters: `MB` and `Mb`, `g` and `G` differ. Longer symbols first where one begins another.
@@ -164,6 +165,12 @@ const ATTACHED_ONLY: &[&str] = &["in", "us", "l", "º", "MP", "PB", "kn", "cal"]
 /// Units that are English words too.
 const ATTACHED_UNITS: &[(&str, &str, &str)] = &[("in", "inch", "inches")];
 
+/// Written with a dot or without.
+const DOTTED: &[&str] = &[
+    "ft", "gal", "hr", "hrs", "in", "lb", "lbs", "mi", "min", "mins", "oz", "pt", "qt", "sec", "tbsp", "tsp",
+    "yd", "yr",
+];
+
 /// Exponents behind a length.
 const POWERS: &[(&str, &str)] = &[("²", "square"), ("³", "cubic"), ("^2", "square"), ("^3", "cubic")];
 /// Exponents below a fraction stroke: per second *squared*.
@@ -202,6 +209,10 @@ pub(super) fn at(reader: &Reader<'_>, ahead: isize) -> Option<Unit> {
                 end += reader.pieces_in(end, sign.len())?;
             }
         }
+    }
+    // `12 lb. of coffee`
+    if DOTTED.contains(symbol) {
+        end = abbreviation::end_with_dot(reader, end);
     }
     unit.pieces = end - ahead;
     Some(unit)

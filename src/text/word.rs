@@ -15,6 +15,30 @@ const PREFIXES: &[&str] = &[
     "over", "post", "pre", "re", "semi", "sub", "super", "ultra", "un",
 ];
 
+/// Words of their own, which the hyphen tells apart: `co-op`, `re-sign`.
+const NOT_JOINED: &[&str] = &[
+    "coop",
+    "recollect",
+    "recount",
+    "recover",
+    "recreate",
+    "recreation",
+    "reform",
+    "release",
+    "remark",
+    "represent",
+    "resent",
+    "reserve",
+    "resign",
+    "resort",
+    "restrain",
+];
+/// What names of files end with: spelled.
+const FILE_ENDINGS: &[&str] = &[
+    "cfg", "csv", "doc", "docx", "exe", "html", "ini", "jpg", "js", "md", "mp", "pdf", "png", "ppt", "py",
+    "rs", "rtf", "svg", "ts", "txt", "wav", "xls", "xlsx", "xml", "yml",
+];
+
 pub(super) fn is_article(letter: &str) -> bool {
     matches!(letter, "a" | "i")
 }
@@ -37,6 +61,15 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
         } else {
             out.words(&word);
         }
+        return Some(1);
+    }
+    let is_ending = || {
+        let is_behind_dot =
+            reader.mark(-1) == Some('.') && (reader.word(-2).is_some() || reader.number(-2).is_some());
+        is_behind_dot && FILE_ENDINGS.contains(&raw)
+    };
+    if is_ending() {
+        out.letters(&word);
         return Some(1);
     }
     if let Some(joined) = joined(reader, &word) {
@@ -78,7 +111,7 @@ fn joined(reader: &Reader<'_>, prefix: &str) -> Option<String> {
         return None;
     }
     let joined = format!("{prefix}{}", fold_word(reader.word(2)?));
-    Lexicon::embedded().contains(&joined).then_some(joined)
+    (Lexicon::embedded().contains(&joined) && !NOT_JOINED.contains(&joined.as_str())).then_some(joined)
 }
 
 /// `GitHub`, `iPhone`, `JavaScript`: if it is not a word as a whole, its parts are.

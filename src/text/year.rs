@@ -54,12 +54,32 @@ pub(super) fn year(digits: &str, out: &mut Spoken) {
 
 /// True if the number here reads as a year: four digits from 1100 to 2099 that do not count anything.
 pub(super) fn stands_here(reader: &Reader<'_>, numeral: &Numeral<'_>) -> bool {
+    if is_early_year(reader, numeral) {
+        return true;
+    }
     if !is_year(numeral) || reader.mark(-1) == Some('.') {
         return false;
     }
     let announced =
         reader.word_before().is_some_and(|word| BEFORE_YEAR.contains(&word.to_lowercase().as_str()));
     !counts_things(reader, numeral.pieces) || (announced && numeral.whole.as_str() >= "1900")
+}
+
+/// `in 1066`, `1066 AD`: before 1100 a word must say so.
+fn is_early_year(reader: &Reader<'_>, numeral: &Numeral<'_>) -> bool {
+    let end = numeral.pieces;
+    let is_plain = numeral.fraction.is_none() && !numeral.grouped && numeral.whole.len() == 4;
+    let is_named = || {
+        reader.is_space(end)
+            && reader.word(end + 1).is_some_and(|era| matches!(era, "AD" | "BC" | "CE" | "BCE"))
+    };
+    let is_announced = || {
+        reader
+            .word_before()
+            .is_some_and(|word| matches!(word.to_lowercase().as_str(), "in" | "since" | "circa" | "year"))
+            && !counts_things(reader, end)
+    };
+    is_plain && ("1000".."1100").contains(&numeral.whole.as_str()) && (is_named() || is_announced())
 }
 
 /// Four plain digits from 1100 to 2099.

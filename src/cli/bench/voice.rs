@@ -123,7 +123,7 @@ impl Subject {
     }
 
     fn voice(arguments: &Arguments) -> Result<Self, Failure> {
-        let synthesizer = load::voice(&arguments.voice, None, arguments.compute)?;
+        let synthesizer = load::voice(&arguments.voice, None, Arc::default(), arguments.compute)?;
         let pronouncer = Pronouncer::new();
         let phones = || pronouncer.pronounce(&normalise(black_box(SENTENCE))).map_err(fastglow::Error::from);
         let (text_to_phones, sequence) = median(arguments.runs, phones)?;

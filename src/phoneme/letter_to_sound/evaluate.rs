@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::compile::{DictionaryError, parse_dictionary};
+use super::super::morphology;
 use super::super::symbol::{Stress, Symbol};
 use super::LetterToSound;
 use super::train::is_held_out;
@@ -21,6 +22,11 @@ pub struct LetterToSoundReport {
     pub phone_error: f64,
     /// The same with stress: a vowel with another stress is a substitution.
     pub phone_error_with_stress: f64,
+    /// The word error where words made of a listed word and an ending, or of two listed words, are put together from
+    /// them, as the pronouncer does; no listed word is one held out. Stress ignored.
+    pub derived_word_error: f64,
+    /// The phone error of the same.
+    pub derived_phone_error: f64,
 }
 
 /// Measures the model on the dictionary's words of [`is_held_out`] (two letters or more).
@@ -29,20 +35,25 @@ pub fn evaluate_letter_to_sound(
     dict_text: &str,
 ) -> Result<LetterToSoundReport, DictionaryError> {
     let mut words: BTreeMap<String, Vec<Vec<Symbol>>> = BTreeMap::new();
+    let mut listed: BTreeMap<String, Vec<Symbol>> = BTreeMap::new();
     for entry in parse_dictionary(dict_text)? {
         if entry.word.len() > 1 && is_held_out(&entry.word) {
             words.entry(entry.word).or_default().push(entry.phones);
+        } else if entry.first {
+            listed.insert(entry.word, entry.phones);
         }
     }
     if words.is_empty() {
         return Err(DictionaryError::Empty);
     }
-    let (mut plain, mut stressed) = (Errors::default(), Errors::default());
+    let [mut plain, mut stressed, mut derived] = [(); 3].map(|()| Errors::default());
     for (word, references) in &words {
         let found = model.phones(word);
         stressed.add(&found, references);
         let references: Vec<Vec<Symbol>> = references.iter().map(|phones| without_stress(phones)).collect();
         plain.add(&without_stress(&found), &references);
+        let found = morphology::derive(word, &|stem| listed.get(stem).cloned()).unwrap_or(found);
+        derived.add(&without_stress(&found), &references);
     }
     let share = |errors: usize, of: usize| errors as f64 / of as f64;
     Ok(LetterToSoundReport {
@@ -51,6 +62,8 @@ pub fn evaluate_letter_to_sound(
         word_error_with_stress: share(stressed.words, words.len()),
         phone_error: share(plain.phones, plain.total),
         phone_error_with_stress: share(stressed.phones, stressed.total),
+        derived_word_error: share(derived.words, words.len()),
+        derived_phone_error: share(derived.phones, derived.total),
     })
 }
 

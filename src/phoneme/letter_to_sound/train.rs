@@ -23,7 +23,7 @@ pub struct LetterToSoundConfig {
 
 impl Default for LetterToSoundConfig {
     fn default() -> Self {
-        Self { order: 6, prune_nats: 1.35, alignment_passes: 8, min_unit_words: 3 }
+        Self { order: 7, prune_nats: 0.6, alignment_passes: 8, min_unit_words: 3 }
     }
 }
 
