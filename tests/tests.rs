@@ -18,6 +18,8 @@ mod goldens;
 mod http;
 mod import;
 mod nn;
+#[cfg(all(feature = "cli", feature = "train", feature = "device"))]
+mod record;
 mod signal;
 #[cfg(all(feature = "cli", feature = "daemon"))]
 mod speechd;

@@ -27,7 +27,7 @@ use crate::voice::{Meta, Part, Voice};
 use crate::{acoustic, vocoder};
 
 /// Fewest recordings: some to learn from, one to decide when to stop, one to measure on.
-const MIN_PAIRS: usize = 5;
+pub(super) const MIN_PAIRS: usize = 5;
 /// One recording in so many decides when to stop, and another is measured on.
 const HOLD_OUT_EVERY: usize = 10;
 /// Frames of a piece for the vocoder, at most.

@@ -44,7 +44,7 @@ pub use error::AudioError;
 #[cfg(feature = "device")]
 pub use keeper::open_on;
 pub use pcm::to_pcm16;
-#[cfg(feature = "daemon")]
+#[cfg(any(feature = "daemon", feature = "train"))]
 pub(crate) use pcm::wav_header;
 pub use reference::{Reference, ReferenceReader, reference};
 pub use sink::{Played, SINKS, Sink, SinkConfig, SinkKind, Target, open};
