@@ -15,7 +15,7 @@ use crate::tiny_voice;
 const TEXT: &str = "The door is open.";
 
 /// A buzz whose pitch and colour move, in bursts with quiet between them.
-fn buzz(rate_hz: u32, seconds: f32, seed: usize) -> Vec<f32> {
+pub fn buzz(rate_hz: u32, seconds: f32, seed: usize) -> Vec<f32> {
     let count = (rate_hz as f32 * seconds) as usize;
     let mut phase = 0.0f32;
     (0..count)
@@ -34,7 +34,7 @@ fn buzz(rate_hz: u32, seconds: f32, seed: usize) -> Vec<f32> {
         .collect()
 }
 
-fn write(path: &Path, (rate_hz, channels, bits): (u32, u16, u16), samples: &[f32]) {
+pub fn write(path: &Path, (rate_hz, channels, bits): (u32, u16, u16), samples: &[f32]) {
     let sample_format = if bits == 32 { SampleFormat::Float } else { SampleFormat::Int };
     let spec = WavSpec { channels, sample_rate: rate_hz, bits_per_sample: bits, sample_format };
     let mut writer = hound::WavWriter::create(path, spec).unwrap();

@@ -4,6 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Write;
 
+use fastglow::audio::capture::capture_ring;
 use fastglow::audio::playback::Playback;
 use fastglow::audio::ring::ring;
 use fastglow::voice::{Source, Voice};
@@ -103,6 +104,27 @@ fn the_device_callback_never_allocates() {
     assert_eq!(calls, 0);
     assert!(writer.played_samples() > 4096 && !writer.has_void_samples(), "the stops were part of it");
     assert!(writer.underruns() > 0, "the gap in mid-speech was part of it");
+}
+
+#[test]
+fn the_microphone_s_callback_never_allocates() {
+    let (mut intake, mut tape) = capture_ring(4096, 2);
+    let input = vec![8192i16; 2 * 3000];
+    let from_i16 = |sample: i16| f32::from(sample) / 32768.0;
+    let mut heard = Vec::with_capacity(10_000);
+    let (calls, _, _) = measured(|| {
+        // Nothing, one frame, odd sizes, a ring that overflows, one that was read meanwhile.
+        for size in [0, 2, 1022, 6000] {
+            intake.run(&input[..size], from_i16);
+        }
+        intake.run(&input, from_i16);
+        tape.read(&mut heard);
+        intake.run(&input, from_i16);
+        tape.read(&mut heard);
+    });
+    assert_eq!(calls, 0);
+    assert_eq!((heard.len(), heard[0]), (4096 + 3000, 0.25));
+    assert_eq!(tape.lost_samples(), 1 + 511 + 3000 + 3000 - 4096, "the overflow was part of it");
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod import;
 mod nn;
 #[cfg(feature = "cli")]
 mod published_voices;
+#[cfg(all(feature = "cli", feature = "train", feature = "device"))]
+mod record;
 mod signal;
 #[cfg(all(feature = "cli", feature = "daemon"))]
 mod speechd;

@@ -64,6 +64,28 @@ pub enum AdaptError {
         /// The line, from 1.
         line: usize,
     },
+    /// A prompt cannot be read aloud.
+    #[error("{}: line {line}: {reason}", path.display())]
+    Prompt {
+        /// The file of prompts.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Why not.
+        reason: String,
+    },
+    /// A file of prompts has none.
+    #[error("{}: expected one sentence a line, got none", path.display())]
+    NoPrompts {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder's list would hide what is recorded into it.
+    #[error("{}: has a `metadata.csv`: what is recorded beside it would not be found", folder.display())]
+    Listed {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The observer asked for the end.
     #[error("adaptation: stopped; the same command goes on from here")]
     Stopped,
@@ -132,6 +154,10 @@ impl AdaptError {
                 Some(format!("use fewer recordings, or `--max-memory {needed_mb}`"))
             }
             Self::Metadata { .. } => Some("write one line a recording: `rec01|What is said in it.`".into()),
+            Self::Prompt { .. } | Self::NoPrompts { .. } => Some(
+                "write one sentence a line, of 5 to 14 words; lines that begin with `#` are left out".into(),
+            ),
+            Self::Listed { .. } => Some("record into a folder of its own".into()),
             Self::Stopped => None,
             Self::Base { .. } => Some("start from another voice: `--voice en-us-slt`".into()),
             Self::Io { .. } => Some("check that the folder exists, is writable and has room".into()),

@@ -9,7 +9,7 @@ use crate::signal::{Recording, SignalError, read_wav};
 use crate::text::normalise;
 
 /// Most recordings of a folder.
-const MAX_RECORDINGS: usize = 5000;
+pub(super) const MAX_RECORDINGS: usize = 5000;
 /// Longest file of texts that is read.
 const MAX_TEXT_BYTES: u64 = 4 << 20;
 /// A recording shorter than this has no sentence in it.
@@ -147,7 +147,7 @@ pub fn find_recordings(folder: &Path) -> Result<Vec<Take>, AdaptError> {
     Ok(takes)
 }
 
-fn read_text(path: &Path) -> Result<String, AdaptError> {
+pub(super) fn read_text(path: &Path) -> Result<String, AdaptError> {
     let size = std::fs::metadata(path).map_err(AdaptError::io(path))?.len();
     if size > MAX_TEXT_BYTES {
         let what = "bytes of text";
@@ -197,7 +197,7 @@ fn check(take: &Take) -> Result<Check, Problem> {
         let text = take.path.with_extension("txt");
         Problem::NoTranscript(text.file_name().unwrap_or_default().to_string_lossy().into_owned())
     })?;
-    let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
+    // Before the sound is read: without a word it is of no use.
     normalise(text).speakable().map_err(|_| Problem::NoWords)?;
     let recording = read_wav(&take.path).map_err(|error| {
         Problem::Unreadable(match error {
@@ -208,7 +208,16 @@ fn check(take: &Take) -> Result<Check, Problem> {
             other => other.to_string(),
         })
     })?;
-    let Recording { samples, sample_rate_hz, channel_count } = recording;
+    check_sound(text, &recording)
+}
+
+/// Checks one recording of `text`, wherever it comes from.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_sound(text: &str, recording: &Recording) -> Result<Check, Problem> {
+    let &Recording { ref samples, sample_rate_hz, channel_count } = recording;
+    let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
     if channel_count > 2 {
         return Err(Problem::Channels(channel_count));
     }
@@ -219,7 +228,7 @@ fn check(take: &Take) -> Result<Check, Problem> {
     if seconds < MIN_SECONDS {
         return Err(Problem::Short(seconds));
     }
-    let levels = Levels::of(&samples, sample_rate_hz);
+    let levels = Levels::of(samples, sample_rate_hz);
     if levels.speech_dbfs < MIN_SPEECH_DBFS {
         return Err(Problem::Silent(levels.speech_dbfs.max(-120.0)));
     }

@@ -1,4 +1,4 @@
-//! Sound cards, through cpal: the only file that names it.
+//! Sound cards, through cpal: nothing outside this module names it.
 //!
 //! A [`Card`] is a device that was found, an [`OpenCard`] one with a stream. The stream's callback, on the device's own
 //! thread, does nothing but [`Playback::run`]; it has the ring's reader on loan and gives it back when the stream ends,
@@ -18,17 +18,21 @@ use super::priority::make_current_thread_realtime;
 use super::ring::Reader;
 use super::{AudioError, SinkConfig};
 
+mod microphone;
+
+pub use microphone::{Capture, Microphone, microphones};
+
 /// How long a stream may take to end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// A sound card that could be played on.
+/// A sound card that could be played on, or a microphone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {
     /// What to choose it by.
     pub name: String,
     /// What the system says about it, in one line.
     pub description: String,
-    /// Whether it is played on when none is chosen.
+    /// Whether it is the one when none is chosen.
     pub is_default: bool,
 }
 
@@ -37,39 +41,43 @@ pub struct DeviceInfo {
 /// # Errors
 /// There is no sound system.
 pub fn devices() -> Result<Vec<DeviceInfo>, AudioError> {
-    quietly(|| list(&system_host()?))
+    quietly(|| list(&output_host()?))
 }
 
 fn list(host: &cpal::Host) -> Result<Vec<DeviceInfo>, AudioError> {
-    let name_of = |device: &cpal::Device| device.id().ok().map(|id| id.id().to_owned());
     let default_name = host.default_output_device().as_ref().and_then(name_of);
     let outputs = host.output_devices().map_err(device_error("list"))?;
-    let info = |device: cpal::Device| {
-        let name = name_of(&device)?;
-        let description = device.description().map(|d| {
-            let mut lines: Vec<&str> = d.extended().collect();
-            if lines.is_empty() {
-                lines.push(d.name());
-            }
-            lines.join(", ")
-        });
-        let is_default = default_name.as_ref() == Some(&name);
-        // ALSA's `null` takes samples as fast as they come: not a card, and our own sink is better at it.
-        (name != "null").then(|| DeviceInfo {
-            description: description.unwrap_or_default(),
-            is_default,
-            name,
-        })
-    };
-    Ok(outputs.filter_map(info).collect())
+    Ok(outputs.filter_map(|device| info_of(&device, default_name.as_deref())).collect())
 }
 
-/// The first sound system that has an output; if none has, the last that answers.
-fn system_host() -> Result<cpal::Host, AudioError> {
+fn name_of(device: &cpal::Device) -> Option<String> {
+    device.id().ok().map(|id| id.id().to_owned())
+}
+
+fn info_of(device: &cpal::Device, default_name: Option<&str>) -> Option<DeviceInfo> {
+    let name = name_of(device)?;
+    let description = device.description().map(|d| {
+        let mut lines: Vec<&str> = d.extended().collect();
+        if lines.is_empty() {
+            lines.push(d.name());
+        }
+        lines.join(", ")
+    });
+    let is_default = default_name == Some(&name);
+    // ALSA's `null` takes and gives samples without end: not a card, and our own sink is better at it.
+    (name != "null").then(|| DeviceInfo { description: description.unwrap_or_default(), is_default, name })
+}
+
+fn output_host() -> Result<cpal::Host, AudioError> {
+    system_host(|host| host.default_output_device().is_some())
+}
+
+/// The first sound system that has the device; if none has, the last that answers.
+fn system_host(has_device: impl Fn(&cpal::Host) -> bool) -> Result<cpal::Host, AudioError> {
     let mut result = Err(AudioError::NoDevice { reason: "there is no sound system".into() });
     for id in cpal::available_hosts() {
         match cpal::host_from_id(id) {
-            Ok(host) if host.default_output_device().is_some() => return Ok(host),
+            Ok(host) if has_device(&host) => return Ok(host),
             Ok(host) => result = Ok(host),
             Err(error) if result.is_err() => result = Err(device_error("reach the sound system")(error)),
             Err(_) => {}
@@ -91,7 +99,7 @@ fn device_error(operation: &'static str) -> impl Fn(cpal::Error) -> AudioError {
 fn one_line(error: &cpal::Error) -> String {
     let text = match (error.message(), error.kind()) {
         (Some(message), _) => message.to_string(),
-        (None, ErrorKind::DeviceNotAvailable) => "the output cannot be opened".into(),
+        (None, ErrorKind::DeviceNotAvailable) => "it cannot be opened".into(),
         (None, ErrorKind::HostUnavailable) => "there is no sound system".into(),
         (None, kind) => kind.to_string(),
     };
@@ -125,7 +133,7 @@ pub(super) struct Cards {
 impl Cards {
     /// The machine's, of which the configuration names one.
     pub(super) fn system(config: &SinkConfig) -> Self {
-        Self::of(config, system_host)
+        Self::of(config, output_host)
     }
 
     pub(super) fn of(
@@ -151,17 +159,13 @@ impl Cards {
                 None => host.default_output_device().ok_or_else(|| AudioError::NoDevice {
                     reason: "the system names no default output".into(),
                 })?,
-                Some(name) => by_name(&host, name)?,
+                Some(name) => {
+                    by_name_among(&host, name, || host.output_devices().map_err(device_error("list")))?
+                }
             };
             let supported = device.default_output_config().map_err(device_error("ask for its format"))?;
             let period_frames = samples_of(self.period_ms, supported.sample_rate()).max(1);
-            let buffer_size = match supported.buffer_size() {
-                SupportedBufferSize::Range { min, max } => {
-                    // Not `clamp`: a driver may get them the wrong way round.
-                    cpal::BufferSize::Fixed(period_frames.min(*max).max(*min))
-                }
-                SupportedBufferSize::Unknown => cpal::BufferSize::Default,
-            };
+            let buffer_size = fixed_buffer(supported.buffer_size(), period_frames);
             let channels = supported.channels();
             let config = StreamConfig { channels, sample_rate: supported.sample_rate(), buffer_size };
             let (format, realtime_priority) = (supported.sample_format(), self.realtime_priority);
@@ -170,16 +174,28 @@ impl Cards {
     }
 }
 
-/// A device by its identifier (on ALSA also one that is not listed, as `plughw:1,0`), or by its description.
-fn by_name(host: &cpal::Host, name: &str) -> Result<cpal::Device, AudioError> {
+fn fixed_buffer(supported: &SupportedBufferSize, period_frames: u32) -> cpal::BufferSize {
+    match supported {
+        // Not `clamp`: a driver may get them the wrong way round.
+        SupportedBufferSize::Range { min, max } => cpal::BufferSize::Fixed(period_frames.min(*max).max(*min)),
+        SupportedBufferSize::Unknown => cpal::BufferSize::Default,
+    }
+}
+
+/// A device by its identifier (on ALSA also one that is not listed, as `plughw:1,0`), or by its description among those
+/// that are listed.
+fn by_name_among<L: Iterator<Item = cpal::Device>>(
+    host: &cpal::Host,
+    name: &str,
+    listed: impl FnOnce() -> Result<L, AudioError>,
+) -> Result<cpal::Device, AudioError> {
     if let Some(device) = host.device_by_id(&DeviceId::new(host.id(), name)) {
         return Ok(device);
     }
     let has_name = |device: &cpal::Device| {
         device.to_string() == name || device.id().is_ok_and(|id| id.to_string() == name)
     };
-    let mut outputs = host.output_devices().map_err(device_error("list"))?;
-    outputs.find(has_name).ok_or_else(|| AudioError::UnknownDevice { name: name.into() })
+    listed()?.find(has_name).ok_or_else(|| AudioError::UnknownDevice { name: name.into() })
 }
 
 /// A device that was found, and how it wants its samples.
@@ -246,7 +262,7 @@ impl Card {
         mut loan: Loan,
         pulse: &Arc<Pulse>,
     ) -> Result<cpal::Stream, AudioError> {
-        // Both run on the audio thread: a store or an addition, nothing else but one call for priority.
+        // On the audio thread: a store or an addition, nothing else but one call for priority.
         let priority = self.realtime_priority;
         let beating = pulse.clone();
         let on_samples = move |out: &mut [T], _: &cpal::OutputCallbackInfo| {
@@ -262,22 +278,7 @@ impl Card {
                 beating.promotion.store(outcome as u8, Ordering::Release);
             }
         };
-        let failing = pulse.clone();
-        let on_error = move |error: cpal::Error| {
-            let fault = match error.kind() {
-                ErrorKind::Xrun => {
-                    failing.xruns.fetch_add(1, Ordering::Relaxed);
-                    return;
-                }
-                // Neither ends the stream.
-                ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => return,
-                ErrorKind::DeviceNotAvailable => Fault::Gone,
-                ErrorKind::StreamInvalidated => Fault::Changed,
-                _ => Fault::Failed,
-            };
-            failing.fault.store(fault as u8, Ordering::Release);
-        };
-        let stream = self.device.build_output_stream(self.config, on_samples, on_error, None);
+        let stream = self.device.build_output_stream(self.config, on_samples, report_to(pulse), None);
         stream.map_err(device_error("open a stream"))
     }
 }
@@ -323,8 +324,7 @@ impl OpenCard {
 
     /// Why the stream has ended, if it has.
     pub(super) fn fault(&self) -> Option<&'static str> {
-        let fault = self.pulse.fault.load(Ordering::Acquire);
-        FAULTS.iter().find(|(kind, _)| *kind as u8 == fault).map(|(_, reason)| *reason)
+        fault_of(&self.pulse)
     }
 
     /// How often the callback has run.
@@ -358,6 +358,30 @@ struct Pulse {
     xruns: AtomicU64,
     /// A [`Promotion`].
     promotion: AtomicU8,
+}
+
+/// What the stream reports on the audio thread: a store or an addition, nothing else.
+fn report_to(pulse: &Arc<Pulse>) -> impl FnMut(cpal::Error) + Send + use<> {
+    let pulse = pulse.clone();
+    move |error| {
+        let fault = match error.kind() {
+            ErrorKind::Xrun => {
+                pulse.xruns.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            // Neither ends the stream.
+            ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => return,
+            ErrorKind::DeviceNotAvailable => Fault::Gone,
+            ErrorKind::StreamInvalidated => Fault::Changed,
+            _ => Fault::Failed,
+        };
+        pulse.fault.store(fault as u8, Ordering::Release);
+    }
+}
+
+fn fault_of(pulse: &Pulse) -> Option<&'static str> {
+    let fault = pulse.fault.load(Ordering::Acquire);
+    FAULTS.iter().find(|(kind, _)| *kind as u8 == fault).map(|(_, reason)| *reason)
 }
 
 #[derive(Clone, Copy)]
@@ -398,6 +422,8 @@ impl Drop for Loan {
     }
 }
 
+#[cfg(test)]
+mod microphone_tests;
 #[cfg(test)]
 mod test_host;
 #[cfg(test)]

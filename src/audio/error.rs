@@ -32,6 +32,14 @@ pub enum AudioError {
         /// What the audio system said.
         reason: String,
     },
+    /// There is no microphone, or it cannot be used. Retrying helps if it was busy or not plugged in.
+    #[error("microphone: cannot {operation}: {reason}")]
+    Microphone {
+        /// What was tried.
+        operation: &'static str,
+        /// What the audio system said.
+        reason: String,
+    },
     /// Whoever read the pipe has seen enough. Nothing is wrong; there is nobody to write for.
     #[error("{target}: the pipe was closed by its reader")]
     PipeClosed {
@@ -85,6 +93,11 @@ impl AudioError {
             }
             AudioError::Device { .. } => {
                 "another program may hold the device; `aplay -l` lists what there is; `-o speech.wav` writes a file"
+                    .into()
+            }
+            AudioError::Microphone { .. } => {
+                "check `arecord -l`, that this user is in the `audio` group and that no other program holds it; \
+                 `fastglow devices --microphones` lists the names for `--device`; WAV files need none: `--input take.wav`"
                     .into()
             }
             AudioError::UnknownDevice { .. } => "`fastglow devices` lists the names".into(),

@@ -12,8 +12,10 @@
 //! | any | [`Control`]: stop, pause, volume, what was heard | for one block's conversion |
 //! | `fastglow-audio` | opens the sound card, pauses it when idle, finds it again | yes |
 //! | the device's | [`playback::Playback::run`]: empties the ring, fades gaps | never |
+//! | a microphone's | [`capture::Intake::run`]: mixes the channels, fills the ring of a [`Capture`] | never |
 
 mod bell;
+pub mod capture;
 mod clock;
 mod control;
 pub mod convert;
@@ -37,12 +39,12 @@ mod timeline;
 pub use clock::Clock;
 pub use control::{Control, Progress};
 #[cfg(feature = "device")]
-pub use device::{DeviceInfo, devices};
+pub use device::{Capture, DeviceInfo, Microphone, devices, microphones};
 pub use error::AudioError;
 #[cfg(feature = "device")]
 pub use keeper::open_on;
 pub use pcm::to_pcm16;
-#[cfg(feature = "daemon")]
+#[cfg(any(feature = "daemon", feature = "train"))]
 pub(crate) use pcm::wav_header;
 pub use reference::{Reference, ReferenceReader, reference};
 pub use sink::{Played, SINKS, Sink, SinkConfig, SinkKind, Target, open};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use fastglow::audio::{DeviceInfo, devices};
+use fastglow::audio::{DeviceInfo, devices, microphones};
 use serde_json::json;
 
 use super::failure::{Failure, warn};
@@ -13,11 +13,17 @@ pub struct Arguments {
     /// As a JSON array.
     #[arg(long)]
     json: bool,
+    /// List the microphones instead.
+    #[arg(long)]
+    microphones: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let devices = devices()?;
-    if devices.is_empty() {
+    let devices = if arguments.microphones { microphones()? } else { devices()? };
+    if devices.is_empty() && arguments.microphones {
+        warn("there is no microphone, or this user may not use it");
+        eprintln!("\nhint: see `arecord -l`; is this user in the `audio` group?");
+    } else if devices.is_empty() {
         warn("there is no sound card, or this user may not use it");
         eprintln!(
             "\nhint: see `aplay -l`; is this user in the `audio` group? `fastglow speak -o speech.wav` needs none"

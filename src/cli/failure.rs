@@ -91,6 +91,7 @@ impl Failure {
                 AudioError::NoDevice { .. }
                 | AudioError::UnknownDevice { .. }
                 | AudioError::Device { .. }
+                | AudioError::Microphone { .. }
                 | AudioError::Lost { .. }
                 | AudioError::UnknownSink { .. },
             )) => Code::AudioDevice,

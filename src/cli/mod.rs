@@ -22,6 +22,8 @@ mod parity;
 mod phonemes;
 mod picture;
 mod quantize;
+#[cfg(all(feature = "train", feature = "device"))]
+mod record;
 #[cfg(all(feature = "daemon", unix))]
 mod say;
 #[cfg(all(feature = "daemon", unix))]
@@ -101,6 +103,9 @@ enum Command {
     /// Be an output module of speech-dispatcher, which starts it.
     #[cfg(feature = "daemon")]
     SpeechdModule(speechd_module::Arguments),
+    /// Record somebody reading sentences aloud, for `adapt`.
+    #[cfg(all(feature = "train", feature = "device"))]
+    Record(record::Arguments),
     /// Make the voice speak like somebody, from recordings of them.
     #[cfg(feature = "train")]
     Adapt(adapt::Arguments),
@@ -133,6 +138,8 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         #[cfg(feature = "daemon")]
         Command::SpeechdModule(arguments) => speechd_module::run(arguments),
+        #[cfg(all(feature = "train", feature = "device"))]
+        Command::Record(arguments) => record::run(arguments),
         #[cfg(feature = "train")]
         Command::Adapt(arguments) => adapt::run(arguments),
         #[cfg(feature = "train")]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
     Data, DeviceDescription, DeviceDescriptionBuilder, DeviceDirection, DeviceId, Error, ErrorKind,
-    FrameCount, HostId, InputCallbackInfo, OutputCallbackInfo, OutputStreamTimestamp, Sample, SampleFormat,
-    StreamConfig, StreamInstant, SupportedBufferSize, SupportedStreamConfig, SupportedStreamConfigRange,
+    FrameCount, FromSample, HostId, InputCallbackInfo, InputStreamTimestamp, OutputCallbackInfo,
+    OutputStreamTimestamp, Sample, SampleFormat, StreamConfig, StreamInstant, SupportedBufferSize,
+    SupportedStreamConfig, SupportedStreamConfigRange,
 };
 
 /// What kind of card is plugged in.
@@ -39,11 +40,22 @@ struct State {
     /// By name; the first is the default.
     cards: Vec<(String, Model)>,
     stream: Option<Open>,
+    input: Option<OpenInput>,
     opened: Vec<String>,
     pauses: usize,
 }
 
 type OnSamples = Box<dyn FnMut(&mut Data, &OutputCallbackInfo) + Send>;
+
+type OnInput = Box<dyn FnMut(&Data, &InputCallbackInfo) + Send>;
+
+struct OpenInput {
+    format: SampleFormat,
+    channels: u16,
+    is_running: bool,
+    on_samples: OnInput,
+    on_error: Box<dyn FnMut(Error) + Send>,
+}
 
 struct Open {
     card: String,
@@ -78,6 +90,34 @@ impl Bench {
     /// Reports an error to the open stream.
     pub(crate) fn fail(&self, kind: ErrorKind) {
         self.with(|state| (state.stream.as_mut().unwrap().on_error)(Error::new(kind)));
+    }
+
+    /// Reports an error to the open input stream.
+    pub(crate) fn fail_input(&self, kind: ErrorKind) {
+        self.with(|state| (state.input.as_mut().unwrap().on_error)(Error::new(kind)));
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        self.with(|state| state.input.as_ref().is_some_and(|input| input.is_running))
+    }
+
+    /// Speaks into the open input stream: each sample on all channels, as the card would hand them over.
+    pub(crate) fn speak(&self, samples: &[f32]) {
+        self.with(|state| {
+            let input = state.input.as_mut().filter(|input| input.is_running).unwrap();
+            let wide: Vec<f32> =
+                samples.iter().flat_map(|&s| std::iter::repeat_n(s, input.channels.into())).collect();
+            match input.format {
+                SampleFormat::F32 => input.give::<f32>(&wide),
+                SampleFormat::F64 => input.give::<f64>(&wide),
+                SampleFormat::I16 => input.give::<i16>(&wide),
+                SampleFormat::I32 => input.give::<i32>(&wide),
+                SampleFormat::U8 => input.give::<u8>(&wide),
+                SampleFormat::U16 => input.give::<u16>(&wide),
+                SampleFormat::I24 => input.give::<cpal::I24>(&wide),
+                other => panic!("no test card has {other}"),
+            }
+        });
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -122,6 +162,20 @@ impl Bench {
     }
 }
 
+impl OpenInput {
+    fn give<T: Sample + FromSample<f32>>(&mut self, wide: &[f32]) {
+        let mut buffer: Vec<T> = wide.iter().map(|&sample| T::from_sample(sample)).collect();
+        // The one way to hand samples to a callback of cpal's.
+        #[allow(unsafe_code)]
+        // SAFETY: pointer and length are those of `buffer`, which outlives the call; `T` is the type of `self.format`, by
+        // which the caller chose it.
+        let data = unsafe { Data::from_parts(buffer.as_mut_ptr().cast(), buffer.len(), self.format) };
+        let now = StreamInstant::new(0, 0);
+        let timestamp = InputStreamTimestamp { callback: now, capture: now };
+        (self.on_samples)(&data, &InputCallbackInfo::new(timestamp));
+    }
+}
+
 impl Open {
     fn ask<T: Sample>(&mut self, count: usize, value: impl Fn(T) -> f32) -> Vec<Vec<f32>> {
         let mut buffer = vec![T::EQUILIBRIUM; count];
@@ -156,7 +210,7 @@ impl HostTrait for TestHost {
     }
 
     fn default_input_device(&self) -> Option<TestCard> {
-        None
+        self.devices().ok()?.next()
     }
 
     fn default_output_device(&self) -> Option<TestCard> {
@@ -206,7 +260,7 @@ impl fmt::Display for TestCard {
 const BUFFER_FRAMES: SupportedBufferSize = SupportedBufferSize::Range { min: 4, max: 4096 };
 
 impl DeviceTrait for TestCard {
-    type SupportedInputConfigs = std::iter::Empty<SupportedStreamConfigRange>;
+    type SupportedInputConfigs = std::iter::Once<SupportedStreamConfigRange>;
     type SupportedOutputConfigs = std::iter::Once<SupportedStreamConfigRange>;
     type Stream = TestStream;
 
@@ -219,7 +273,7 @@ impl DeviceTrait for TestCard {
     }
 
     fn supported_input_configs(&self) -> Result<Self::SupportedInputConfigs, Error> {
-        Ok(std::iter::empty())
+        self.supported_output_configs()
     }
 
     fn supported_output_configs(&self) -> Result<Self::SupportedOutputConfigs, Error> {
@@ -229,7 +283,7 @@ impl DeviceTrait for TestCard {
     }
 
     fn default_input_config(&self) -> Result<SupportedStreamConfig, Error> {
-        Err(Error::new(ErrorKind::UnsupportedConfig))
+        self.default_output_config()
     }
 
     fn default_output_config(&self) -> Result<SupportedStreamConfig, Error> {
@@ -239,17 +293,31 @@ impl DeviceTrait for TestCard {
 
     fn build_input_stream_raw<D, E>(
         &self,
-        _: StreamConfig,
-        _: SampleFormat,
-        _: D,
-        _: E,
+        config: StreamConfig,
+        format: SampleFormat,
+        on_samples: D,
+        on_error: E,
         _: Option<Duration>,
     ) -> Result<TestStream, Error>
     where
         D: FnMut(&Data, &InputCallbackInfo) + Send + 'static,
         E: FnMut(Error) + Send + 'static,
     {
-        Err(Error::new(ErrorKind::UnsupportedOperation))
+        if self.model()?.is_busy {
+            return Err(Error::new(ErrorKind::DeviceBusy));
+        }
+        let input = OpenInput {
+            format,
+            channels: config.channels,
+            is_running: false,
+            on_samples: Box::new(on_samples),
+            on_error: Box::new(on_error),
+        };
+        self.bench.with(|state| {
+            assert!(state.input.is_none(), "one input stream at a time");
+            state.input = Some(input);
+        });
+        Ok(TestStream { card: self.clone(), is_input: true })
     }
 
     fn build_output_stream_raw<D, E>(
@@ -280,16 +348,25 @@ impl DeviceTrait for TestCard {
             state.opened.push(open.card.clone());
             state.stream = Some(open);
         });
-        Ok(TestStream(self.clone()))
+        Ok(TestStream { card: self.clone(), is_input: false })
     }
 }
 
-struct TestStream(TestCard);
+struct TestStream {
+    card: TestCard,
+    is_input: bool,
+}
 
 impl TestStream {
     fn set_running(&self, is_running: bool) -> Result<(), Error> {
-        self.0.model()?;
-        self.0.bench.with(|state| state.stream.as_mut().unwrap().is_running = is_running);
+        self.card.model()?;
+        self.card.bench.with(|state| {
+            if self.is_input {
+                state.input.as_mut().unwrap().is_running = is_running;
+            } else {
+                state.stream.as_mut().unwrap().is_running = is_running;
+            }
+        });
         Ok(())
     }
 }
@@ -300,10 +377,10 @@ impl StreamTrait for TestStream {
     }
 
     fn pause(&self) -> Result<(), Error> {
-        if !self.0.model()?.can_pause {
+        if !self.card.model()?.can_pause {
             return Err(Error::new(ErrorKind::UnsupportedOperation));
         }
-        self.0.bench.with(|state| state.pauses += 1);
+        self.card.bench.with(|state| state.pauses += 1);
         self.set_running(false)
     }
 
@@ -318,8 +395,11 @@ impl StreamTrait for TestStream {
 
 impl Drop for TestStream {
     fn drop(&mut self) {
-        let open = self.0.bench.with(|state| state.stream.take());
-        // Outside the lock: what it lent goes home.
-        drop(open);
+        // Dropped outside the lock: what it lent goes home.
+        if self.is_input {
+            drop(self.card.bench.with(|state| state.input.take()));
+        } else {
+            drop(self.card.bench.with(|state| state.stream.take()));
+        }
     }
 }
