@@ -59,6 +59,9 @@ pub fn run(arguments: &Arguments, is_verbose: bool) -> Result<(), Failure> {
     if !is_verbose {
         journal::write(config.journal_level);
     }
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("runs as root, which it never needs: give it a user of its own, as the systemd unit does");
+    }
     let started = |source| Failure::Io { what: "the daemon", source };
     let runtime = Builder::new_multi_thread()
         .worker_threads(SOCKET_THREADS)
