@@ -9,6 +9,7 @@
 
 mod align;
 mod augment;
+mod boundaries;
 mod cepstrum;
 mod error;
 mod measure;

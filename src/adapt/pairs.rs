@@ -37,6 +37,8 @@ pub(super) struct Pair {
     /// Whether it is one of the recordings to measure on.
     pub is_test: bool,
     pub text: String,
+    /// Where its speech begins in the file.
+    pub start_seconds: f64,
     pub tracks: Tracks,
     cepstra: Vec<f32>,
 }
@@ -103,7 +105,7 @@ pub(super) fn prepare(
                     let folder = config.recordings.clone();
                     return Err(AdaptError::TooMuch { folder, what: "seconds of speech", limit, got });
                 }
-                sounds.push(((take.clone(), is_test), samples));
+                sounds.push(((take.clone(), is_test, check.start_seconds), samples));
                 progress(index + 1, total, None)?;
             }
             Err(problem) => {
@@ -116,10 +118,11 @@ pub(super) fn prepare(
     level(&mut sounds, features.level_dbfs);
     let extractor = FeatureExtractor::new(features)?;
     let mut pairs = Vec::with_capacity(sounds.len());
-    for (index, ((take, is_test), samples)) in sounds.into_iter().enumerate() {
+    for (index, ((take, is_test, start_seconds), samples)) in sounds.into_iter().enumerate() {
         let tracks = extractor.tracks(index, samples)?;
         let cepstra = cepstra(&tracks.mel, features.mel.band_count);
-        pairs.push(Pair { text: take.text.clone().unwrap_or_default(), take, is_test, tracks, cepstra });
+        let text = take.text.clone().unwrap_or_default();
+        pairs.push(Pair { take, is_test, text, start_seconds, tracks, cepstra });
     }
     Ok((pairs, usage))
 }

@@ -118,6 +118,8 @@ impl std::fmt::Display for Remark {
 /// A recording that passed the checks, cut to its speech.
 #[derive(Debug, Clone)]
 pub struct Check {
+    /// Where the speech begins in the recording.
+    pub start_seconds: f64,
     /// Samples at the file's rate, with little silence at both ends.
     pub samples: Vec<f32>,
     /// That rate.
@@ -250,6 +252,7 @@ pub fn check_sound(text: &str, recording: &Recording) -> Result<Check, Problem> 
         return Err(Problem::Pace { letters, seconds: spoken_seconds });
     }
     Ok(Check {
+        start_seconds: speech.start as f64 / f64::from(sample_rate_hz),
         samples: samples[speech].to_vec(),
         sample_rate_hz,
         speech_dbfs: levels.speech_dbfs,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use candle_core::Tensor;
 
+use super::boundaries;
 use super::measure::compare;
 use super::pairs::{Fit, MAX_FIT_AFTER, MAX_FIT_BEFORE, Pair, PairFit, Usage, align_pairs, prepare};
 use super::pictures::pictures;
@@ -59,6 +60,8 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
         keep_fitting((task.model(), MAX_FIT_AFTER, "align again"), (kept, &mut usage), observer)?;
     job.enough(&kept, &usage)?;
     (usage.used, usage.seconds) = speech(&kept);
+    let hop_seconds = job.features.mel.hop_samples as f64 / f64::from(rate_hz);
+    boundaries::save(&config.work, (&kept, &alignments), hop_seconds)?;
     let sets = Sets::split(&kept, &alignments);
     let mut weights = job.float(Part::Acoustic)?;
     weights.extend(changed(task.params()));

@@ -60,7 +60,9 @@ pub fn run(arguments: &Arguments, is_verbose: bool) -> Result<(), Failure> {
         journal::write(config.journal_level);
     }
     if rustix::process::geteuid().is_root() {
-        tracing::warn!("runs as root, which it never needs: give it a user of its own, as the systemd unit does");
+        tracing::warn!(
+            "runs as root, which it never needs: give it a user of its own, as the systemd unit does"
+        );
     }
     let started = |source| Failure::Io { what: "the daemon", source };
     let runtime = Builder::new_multi_thread()
