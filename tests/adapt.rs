@@ -5,9 +5,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use fastglow::adapt::{AdaptConfig, AdaptError, Event, adapt, check_recordings, find_recordings};
+use fastglow::adapt::{
+    AdaptConfig, AdaptError, Event, adapt, check_recordings, choose_base, find_recordings,
+};
 use fastglow::engine::{SpeakConfig, Synthesizer};
-use fastglow::voice::{Meta, Packing, Source, Voice, VoiceError};
+use fastglow::voice::{Found, Meta, Packing, SearchPath, Source, Voice, VoiceError};
 use hound::{SampleFormat, WavSpec};
 
 use crate::tiny_voice;
@@ -250,8 +252,51 @@ fn a_tiny_voice_is_adapted_whole_and_again_after_a_stop() {
     let json = std::fs::read_to_string(config.work.join("report.json")).unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["after"]["mcd_db"].is_number());
     assert!(std::fs::read_to_string(config.work.join("report.html")).unwrap().contains("polyline"));
+    // Every phone of the text, between its neighbours and inside the recording.
+    let table = std::fs::read_to_string(config.work.join("alignment.tsv")).unwrap();
+    let rows = table.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
+    let first: Vec<_> = rows.filter(|row| row[0] == "0.wav" && !row[2].is_empty()).collect();
+    assert_eq!(first.iter().map(|row| row[1]).collect::<String>(), "DHAH0DAO1RIH1ZOW1PAH0N");
+    let seconds = |text: &str| text.parse::<f64>().unwrap();
+    assert!(first.windows(2).all(|pair| seconds(pair[0][4]) <= seconds(pair[1][3])), "{table}");
+    assert!(seconds(first[0][3]) > 0.0 && seconds(first[10][4]) < 1.5, "{table}");
     let left: Vec<_> = std::fs::read_dir(&config.work).unwrap().collect();
-    assert_eq!(left.len(), 2, "checkpoints are cleared away");
+    assert_eq!(left.len(), 3, "checkpoints are cleared away");
+}
+
+#[test]
+fn the_nearest_voice_is_chosen_and_adapted_ones_are_passed_over() {
+    let (recordings, voices) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for i in 0..3 {
+        take(recordings.path(), &format!("{i}"), (22_050, 1, 16), &buzz(22_050, 1.5, i));
+    }
+    let takes = find_recordings(recordings.path()).unwrap();
+    for (name, f0_hz) in [("high", 260.0f32), ("near", 125.0)] {
+        let mut weights = tiny_voice::weights();
+        let mean = weights.get_mut("acoustic.statistics.variance_mean").unwrap();
+        let mut values = mean.to_vec1::<f32>().unwrap();
+        values[0] = f0_hz.ln();
+        *mean = Tensor::new(values, &Device::Cpu).unwrap();
+        let meta = Meta { name: name.into(), ..tiny_voice::meta() };
+        let voice = Voice::new(meta, tiny_voice::configs(), &weights, Packing::Small).unwrap();
+        voice.save(&voices.path().join(format!("{name}.gguf"))).unwrap();
+    }
+    let installed = || SearchPath::new(vec![voices.path().into()]).list();
+    adapter(voices.path());
+    std::fs::remove_file(voices.path().join("tiny.gguf")).unwrap();
+    let ours = |found: &Found| matches!(found.source, Source::File(_));
+    let choice = choose_base(&takes, installed().into_iter().filter(ours).collect()).unwrap();
+    let compared: Vec<_> = choice.candidates.iter().map(|c| (c.voice.as_str(), c.is_chosen)).collect();
+    assert_eq!(compared, [("near", true), ("high", false)]);
+    assert!(choice.candidates[0].distance < choice.candidates[1].distance);
+    assert!(matches!(choice.source, Source::File(path) if path.ends_with("near.gguf")));
+
+    // With adapted voices alone, the reason is theirs.
+    for name in ["high", "near"] {
+        std::fs::remove_file(voices.path().join(format!("{name}.gguf"))).unwrap();
+    }
+    let error = choose_base(&takes, installed().into_iter().filter(ours).collect()).unwrap_err();
+    assert!(error.to_string().contains("tiny"), "{error}");
 }
 
 #[test]

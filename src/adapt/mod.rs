@@ -11,6 +11,7 @@ mod align;
 mod augment;
 mod boundaries;
 mod cepstrum;
+mod choose;
 mod error;
 mod measure;
 mod pace;
@@ -37,6 +38,7 @@ use crate::voice::Source;
 pub use align::{Aligner, Alignment};
 pub use augment::{Augmentation, augmented};
 pub use cepstrum::{CEPSTRA, cepstra};
+pub use choose::{Candidate, Choice, choose_base};
 pub use error::AdaptError;
 pub use measure::{Figures, distortion};
 pub use pairs::{Fit, LeftOut};
@@ -73,6 +75,8 @@ pub struct AdaptConfig {
     pub name: String,
     /// The voice to start from.
     pub base: Source,
+    /// How `base` was chosen, if [`choose_base`] did; for the report.
+    pub compared: Vec<Candidate>,
     /// Where the adapter goes.
     pub output: PathBuf,
     /// Where checkpoints and reports go.
@@ -114,6 +118,7 @@ impl AdaptConfig {
             test: None,
             name,
             base,
+            compared: Vec::new(),
             work: work_folder(&output),
             output,
             vocoder_work: None,

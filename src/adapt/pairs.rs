@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::AdaptError;
 use super::align::{Aligner, Alignment, Script, align};
 use super::cepstrum::{Moments, cepstra};
-use super::recordings::{Problem, Remark, Take, check_recordings};
-use super::{AdaptConfig, AdaptError};
+use super::recordings::{Problem, Remark, Take, check_recordings, folder_of};
 use crate::acoustic::FastSpeech;
 use crate::signal::resample;
 use crate::train::features::{FeatureConfig, FeatureExtractor, Tracks, Utterance};
@@ -76,11 +76,10 @@ impl Pair {
 }
 
 /// Checks, resamples, levels and analyses the recordings, of which those from `test_from` on are to measure on.
-/// `progress(done, total)`.
+/// Those that would be learnt from end with the first that reaches `most_speech_seconds`.
 pub(super) fn prepare(
-    config: &AdaptConfig,
-    features: &FeatureConfig,
-    (takes, test_from): (Vec<Take>, usize),
+    (takes, test_from): (&[Take], usize),
+    (features, most_speech_seconds): (&FeatureConfig, f64),
     progress: &mut CheckProgress<'_>,
 ) -> Result<(Vec<Pair>, Usage), AdaptError> {
     let rate_hz = features.mel.sample_rate_hz;
@@ -88,9 +87,9 @@ pub(super) fn prepare(
     let mut sounds = Vec::new();
     let total = takes.len();
     let (mut seconds, mut to_learn_seconds) = (0.0, 0.0);
-    for (index, check) in check_recordings(&takes).enumerate() {
+    for (index, check) in check_recordings(takes).enumerate() {
         let (take, is_test) = (&takes[index], index >= test_from);
-        if !is_test && to_learn_seconds >= config.most_speech_seconds {
+        if !is_test && to_learn_seconds >= most_speech_seconds {
             progress(index + 1, total, None)?;
             continue;
         }
@@ -102,7 +101,7 @@ pub(super) fn prepare(
                 to_learn_seconds += if is_test { 0.0 } else { own_seconds };
                 if seconds > MAX_SECONDS {
                     let (limit, got) = (MAX_SECONDS as u64, seconds as u64);
-                    let folder = config.recordings.clone();
+                    let folder = folder_of(takes);
                     return Err(AdaptError::TooMuch { folder, what: "seconds of speech", limit, got });
                 }
                 sounds.push(((take.clone(), is_test, check.start_seconds), samples));

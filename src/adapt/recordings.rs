@@ -149,6 +149,11 @@ pub fn find_recordings(folder: &Path) -> Result<Vec<Take>, AdaptError> {
     Ok(takes)
 }
 
+/// Where they are from.
+pub(super) fn folder_of(takes: &[Take]) -> PathBuf {
+    takes.first().and_then(|take| take.path.parent()).map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
 pub(super) fn read_text(path: &Path) -> Result<String, AdaptError> {
     let size = std::fs::metadata(path).map_err(AdaptError::io(path))?.len();
     if size > MAX_TEXT_BYTES {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::pairs::Usage;
 use super::pictures::Picture;
-use super::{AdaptError, Figures, Method, Plan};
+use super::{AdaptError, Candidate, Figures, Method, Plan};
 use crate::atomic_file;
 use crate::train::run::{LineKind, LogLine};
 
@@ -38,6 +38,8 @@ pub struct Report {
     pub base: String,
     /// SHA-256 of that one's weights.
     pub base_weights_sha256: String,
+    /// The voices that were compared to find that one, if it was looked for.
+    pub compared: Vec<Candidate>,
     /// What it was taught with.
     pub method: Method,
     /// What was planned.
@@ -112,6 +114,8 @@ impl Report {
                 format!("<h2>{}</h2><img src=\"{url}\" alt=\"\">\n", escaped(caption))
             })
             .collect();
+        let compared: Vec<_> = self.compared.iter().map(ToString::to_string).collect();
+        let compared = escaped(&compared.join("; "));
         let curves: String = self.stages.iter().map(curve).collect();
         let memory = self.peak_rss_kb.map_or("unknown".to_owned(), |kb| format!("{} MB", kb / 1024));
         format!(
@@ -120,7 +124,7 @@ impl Report {
              td:first-child{{text-align:left}}</style>\n<h1>Voice {name}</h1>\n\
              <p>Adapted from {base} with {used} of {found} recordings ({seconds:.0} s of speech; {train} learnt from, \
              {validation} to decide when to stop, {test} measured on) in {minutes:.1} minutes, {memory} of memory. \
-             {weights} weights changed, {bytes} bytes.</p>\n\
+             {weights} weights changed, {bytes} bytes.</p>\n<p>{compared}</p>\n\
              <table><tr><th></th><th>before</th><th>after</th></tr>\n{figures}</table>\n{pictures}{curves}\n\
              <h2>Left out</h2><ul>{left_out}</ul></html>\n",
             name = escaped(&self.name),

@@ -76,6 +76,40 @@ pub(super) struct Stage {
     run: RunConfig,
 }
 
+/// What a voice that can be adapted is made of.
+pub(super) struct Native {
+    pub features: FeatureConfig,
+    acoustic: acoustic::Config,
+    vocoder: vocoder::Config,
+}
+
+/// Looks whether a voice can be adapted: it must be whole, and of our own models.
+pub(super) fn native(base: &Voice) -> Result<Native, AdaptError> {
+    let reason = |reason: &str| AdaptError::Base { voice: base.meta().name.clone(), reason: reason.into() };
+    if base.base().is_some() {
+        return Err(reason("it is itself adapted"));
+    }
+    let acoustic: acoustic::Config = base.config(Part::Acoustic)?;
+    let vocoder: vocoder::Config = base.config(Part::Vocoder)?;
+    if acoustic.layout != acoustic::Layout::Native || vocoder.prior == vocoder::Prior::Standard {
+        return Err(reason("only native voices can be adapted"));
+    }
+    let mel = &base.meta().mel;
+    let sample_rate_hz = base.meta().sample_rate_hz;
+    let mel = MelConfig {
+        sample_rate_hz,
+        fft_samples: mel.window_samples,
+        hop_samples: mel.hop_samples,
+        band_count: mel.bands,
+        low_hz: f64::from(mel.low_hz),
+        high_hz: f64::from(mel.high_hz),
+        magnitude_floor: mel.floor,
+    };
+    let f0 = F0Config { sample_rate_hz, hop_samples: mel.hop_samples, ..F0Config::default() };
+    let features = FeatureConfig { mel, f0, ..FeatureConfig::default() };
+    Ok(Native { features, acoustic, vocoder })
+}
+
 /// One adaptation.
 pub(super) struct Job<'a> {
     config: &'a AdaptConfig,
@@ -88,29 +122,7 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(super) fn new(config: &'a AdaptConfig, base: &'a Voice) -> Result<Self, AdaptError> {
-        let reason =
-            |reason: &str| AdaptError::Base { voice: base.meta().name.clone(), reason: reason.into() };
-        if base.base().is_some() {
-            return Err(reason("it is itself adapted"));
-        }
-        let acoustic: acoustic::Config = base.config(Part::Acoustic)?;
-        let vocoder: vocoder::Config = base.config(Part::Vocoder)?;
-        if acoustic.layout != acoustic::Layout::Native || vocoder.prior == vocoder::Prior::Standard {
-            return Err(reason("only native voices can be adapted"));
-        }
-        let mel = &base.meta().mel;
-        let sample_rate_hz = base.meta().sample_rate_hz;
-        let mel = MelConfig {
-            sample_rate_hz,
-            fft_samples: mel.window_samples,
-            hop_samples: mel.hop_samples,
-            band_count: mel.bands,
-            low_hz: f64::from(mel.low_hz),
-            high_hz: f64::from(mel.high_hz),
-            magnitude_floor: mel.floor,
-        };
-        let f0 = F0Config { sample_rate_hz, hop_samples: mel.hop_samples, ..F0Config::default() };
-        let features = FeatureConfig { mel, f0, ..FeatureConfig::default() };
+        let Native { features, acoustic, vocoder } = native(base)?;
         Ok(Self { config, base, features, acoustic, vocoder, start: Instant::now() })
     }
 

@@ -96,6 +96,7 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
         name: config.name.clone(),
         base: base.meta().name.clone(),
         base_weights_sha256: base.weights_sha256().into(),
+        compared: config.compared.clone(),
         method: config.method,
         plan,
         recordings: usage,
@@ -130,7 +131,8 @@ fn read(
     if let Some(test) = &config.test {
         takes.extend(find_recordings(test)?);
     }
-    prepare(config, &job.features, (takes, test_from), &mut |done, total, remark| {
+    let limits = (&job.features, config.most_speech_seconds);
+    prepare((&takes, test_from), limits, &mut |done, total, remark| {
         if let Some(remark) = remark {
             go_on(observer(Event::Remark(remark)))?;
         }

@@ -22,7 +22,7 @@ pub struct Arguments {
     /// The name of the new voice.
     #[arg(long)]
     name: String,
-    /// The voice to start from: a name, or a .gguf file.
+    /// The voice to start from: a name, a .gguf file, or `auto`: the installed one that is nearest to the speaker.
     #[arg(long, default_value = DEFAULT_VOICE)]
     voice: String,
     /// The voice file; by default NAME.gguf in the first folder where voices live.
@@ -88,7 +88,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(output) => output.clone(),
         None => path.place(&arguments.name)?,
     };
+    let (base, compared) = match arguments.voice.as_str() {
+        "auto" => {
+            let takes = adapt::find_recordings(&arguments.recordings)?;
+            let choice = adapt::choose_base(&takes, path.list())?;
+            choice.candidates.iter().for_each(|candidate| note(format_args!("{candidate}")));
+            (choice.source, choice.candidates)
+        }
+        name => (path.find(name)?, Vec::new()),
+    };
     let config = AdaptConfig {
+        compared,
         test: arguments.test.clone(),
         method: match arguments.method {
             Method::Feature => adapt::Method::Feature,
@@ -105,10 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         most_memory_mb: arguments.max_memory,
         most_celsius: arguments.max_temperature,
         is_merged: arguments.merge,
-        ..AdaptConfig::new(
-            (arguments.recordings.clone(), arguments.name.clone()),
-            (path.find(&arguments.voice)?, output),
-        )
+        ..AdaptConfig::new((arguments.recordings.clone(), arguments.name.clone()), (base, output))
     };
     let mut bars: HashMap<&'static str, ProgressBar> = HashMap::new();
     let report = adapt::adapt(&config, &mut |event| {
