@@ -138,7 +138,7 @@ fn folders_without_recordings_or_with_a_wrong_list_are_refused() {
 }
 
 /// The tiny voice in a folder of its own, and an adapter of it that changes one tensor.
-fn adapter(folder: &Path) -> (Voice, PathBuf) {
+pub fn adapter(folder: &Path) -> (Voice, PathBuf) {
     let base_path = folder.join("tiny.gguf");
     tiny_voice::voice().save(&base_path).unwrap();
     let base = Voice::load(&Source::File(base_path)).unwrap();

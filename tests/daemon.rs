@@ -487,6 +487,22 @@ fn the_reference_is_what_was_played() {
     assert!(samples.chunks(2).any(|s| i16::from_le_bytes([s[0], s[1]]).unsigned_abs() > 100), "not silent");
 }
 
+#[cfg(feature = "train")]
+#[test]
+fn a_voice_that_is_adapted_beside_the_daemon_is_there_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, alice) = crate::adapt::adapter(folder.path());
+    let first = std::fs::read(&alice).unwrap();
+    std::fs::remove_file(&alice).unwrap();
+    let voices = Voices::new(SearchPath::new(vec![folder.path().into()]), "tiny", 2);
+    let said = |name| voices.get(name).unwrap().speak("The robot.", SpeakConfig::default()).unwrap();
+    let usual = said(None);
+    assert!(voices.get(Some("alice")).is_err());
+    std::fs::write(&alice, first).unwrap();
+    assert_ne!(said(Some("alice")), usual, "no restart, no order to reload");
+    assert_eq!(said(None), usual);
+}
+
 #[test]
 fn a_voice_and_a_lexicon_that_are_replaced_are_taken_over() {
     let folder = tempfile::tempdir().unwrap();
