@@ -25,6 +25,9 @@ const SECOND_MB: f64 = 0.6;
 /// Memory of a frame of an acoustic batch, and of a vocoder's piece.
 const BATCH_MB: (f64, f64) = (0.13, 36.0);
 
+/// With less speech than this the voice is warned of.
+const SCANT_SECONDS: f64 = 60.0;
+
 /// What an adaptation will do and take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
@@ -83,6 +86,17 @@ impl Plan {
         })
     }
 
+    /// What to expect of the voice, if there is too little to learn from.
+    pub fn warning(&self) -> Option<String> {
+        let Self { recordings, speech_seconds, .. } = self;
+        (*speech_seconds < SCANT_SECONDS).then(|| {
+            format!(
+                "only {speech_seconds:.0} s of speech in {recordings} recordings: the voice will be rough; \
+                 three minutes, about 50 sentences, make a good one"
+            )
+        })
+    }
+
     /// The highest learning rate of a stage.
     pub(super) fn learning_rate(stage: usize) -> f64 {
         STAGES[stage].1
@@ -131,6 +145,14 @@ mod tests {
         assert!(tight.frames_per_batch < roomy.frames_per_batch && tight.memory_mb <= most_memory_mb);
         let error = plan(&AdaptConfig { most_memory_mb: 150, ..config() }, REFERENCE_GFLOPS).unwrap_err();
         assert!(matches!(error, AdaptError::Memory { allowed_mb: 150, .. }) && error.hint().is_some());
+    }
+
+    #[test]
+    fn little_speech_is_warned_of() {
+        let warning = |recording| Plan::new(&config(), recording, REFERENCE_GFLOPS).unwrap().warning();
+        let warned = warning((5, 20.4)).unwrap();
+        assert!(warned.starts_with("only 20 s of speech in 5 recordings"), "{warned}");
+        assert_eq!(warning((48, 180.0)), None);
     }
 
     #[test]

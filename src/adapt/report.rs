@@ -114,8 +114,9 @@ impl Report {
                 format!("<h2>{}</h2><img src=\"{url}\" alt=\"\">\n", escaped(caption))
             })
             .collect();
-        let compared: Vec<_> = self.compared.iter().map(ToString::to_string).collect();
-        let compared = escaped(&compared.join("; "));
+        let compared = self.compared.iter().map(ToString::to_string);
+        let remarks: Vec<_> = self.plan.warning().into_iter().chain(compared).collect();
+        let remarks = escaped(&remarks.join("; "));
         let curves: String = self.stages.iter().map(curve).collect();
         let memory = self.peak_rss_kb.map_or("unknown".to_owned(), |kb| format!("{} MB", kb / 1024));
         format!(
@@ -124,7 +125,7 @@ impl Report {
              td:first-child{{text-align:left}}</style>\n<h1>Voice {name}</h1>\n\
              <p>Adapted from {base} with {used} of {found} recordings ({seconds:.0} s of speech; {train} learnt from, \
              {validation} to decide when to stop, {test} measured on) in {minutes:.1} minutes, {memory} of memory. \
-             {weights} weights changed, {bytes} bytes.</p>\n<p>{compared}</p>\n\
+             {weights} weights changed, {bytes} bytes.</p>\n<p>{remarks}</p>\n\
              <table><tr><th></th><th>before</th><th>after</th></tr>\n{figures}</table>\n{pictures}{curves}\n\
              <h2>Left out</h2><ul>{left_out}</ul></html>\n",
             name = escaped(&self.name),

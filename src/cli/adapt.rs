@@ -121,14 +121,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let report = adapt::adapt(&config, &mut |event| {
         match event {
             Event::Remark(remark) => warn(format_args!("left out: {remark}")),
-            Event::Planned(plan) => note(format_args!(
-                "{} recordings, {:.0} s of speech: {} steps, about {:.0} minutes and {} MB",
-                plan.recordings,
-                plan.speech_seconds,
-                plan.steps.iter().sum::<u64>(),
-                (plan.seconds / 60.0).ceil(),
-                plan.memory_mb,
-            )),
+            Event::Planned(plan) => {
+                plan.warning().into_iter().for_each(|warning| warn(format_args!("{warning}")));
+                note(format_args!(
+                    "{} recordings, {:.0} s of speech: {} steps, about {:.0} minutes and {} MB",
+                    plan.recordings,
+                    plan.speech_seconds,
+                    plan.steps.iter().sum::<u64>(),
+                    (plan.seconds / 60.0).ceil(),
+                    plan.memory_mb,
+                ));
+            }
             Event::Progress { stage, done, total } => {
                 let bar = bars.entry(stage).or_insert_with(|| bar(stage));
                 show(bar, done as usize, total as usize);
