@@ -208,6 +208,8 @@ fn a_tiny_voice_is_adapted_whole_and_again_after_a_stop() {
         take(recordings.path(), &format!("{i}"), (22_050, 1, 16), &buzz(22_050, 1.5, i));
     }
     take(recordings.path(), "silent", (22_050, 1, 16), &vec![0.0; 22_050]);
+    // As if half of the transcript were missing.
+    take(recordings.path(), "long", (22_050, 1, 16), &buzz(22_050, 3.0, 6));
     tiny_voice::voice().save(&voices.path().join("tiny.gguf")).unwrap();
     let config = config(recordings.path(), voices.path());
 
@@ -227,8 +229,10 @@ fn a_tiny_voice_is_adapted_whole_and_again_after_a_stop() {
     })
     .unwrap();
     assert_eq!(first_deep_step, Some(3), "it goes on where it was stopped");
-    assert_eq!((report.recordings.found, report.recordings.used), (7, 6));
-    assert!(report.recordings.left_out[0].to_string().starts_with("silent.wav: silent"));
+    assert_eq!((report.recordings.found, report.recordings.used), (8, 6));
+    let left_out: Vec<_> = report.recordings.left_out.iter().map(ToString::to_string).collect();
+    assert!(left_out[0].starts_with("silent.wav: silent"), "{left_out:?}");
+    assert!(left_out[1].starts_with("long.wav: lasts 2."), "{left_out:?}");
     assert_eq!(report.split, [4, 1, 1]);
     assert!(report.after.acoustic_loss < report.before.acoustic_loss, "{:?}", report.after);
 

@@ -16,6 +16,8 @@ const MAX_SECONDS: f64 = 3600.0;
 pub(super) const MAX_FIT_BEFORE: f64 = 1.15;
 /// Largest fit by the voice whose output layers have learnt the speaker: of true transcripts the worst had 0.49.
 pub(super) const MAX_FIT_AFTER: f64 = 0.7;
+/// A recording may last so many times as long as the voice would speak, or as short, compared with the others.
+const MAX_STRETCH: f64 = 1.7;
 /// Never louder than this.
 const MAX_PEAK: f32 = 0.98;
 
@@ -153,8 +155,9 @@ pub(super) fn align_pairs(
         .iter()
         .map(|script| script.as_ref().map_or_else(Vec::new, |script| made.features(&script.cepstra)))
         .collect();
+    let stretches = stretches(pairs, &scripts);
     let mut results = Vec::with_capacity(pairs.len());
-    for (index, pair) in pairs.iter().enumerate() {
+    for (index, (pair, stretch)) in pairs.iter().zip(stretches).enumerate() {
         let recording = spoken.features(&pair.cepstra);
         let along = |other: usize| align(scripts[other].as_ref()?, &made[other], &recording);
         // Transcripts of about the same length, so that only what is said makes the difference.
@@ -167,12 +170,33 @@ pub(super) fn align_pairs(
             None => Err(Problem::Misfit(1.0)),
             Some(own) => {
                 let fit = if chance.is_finite() { f64::from(own.distance) / chance } else { 0.0 };
-                if fit > max_fit { Err(Problem::Misfit(fit)) } else { Ok((own, fit)) }
+                if fit > max_fit {
+                    Err(Problem::Misfit(fit))
+                } else if !(1.0 / MAX_STRETCH..=MAX_STRETCH).contains(&stretch) {
+                    Err(Problem::Length(stretch))
+                } else {
+                    Ok((own, fit))
+                }
             }
         });
         progress(index + 1, pairs.len())?;
     }
     Ok(results)
+}
+
+/// How long each recording lasts, against what the voice would need for its transcript; 1 is this speaker's median. A
+/// transcript that lacks words still sounds like the sound it goes with, but for its end.
+fn stretches(pairs: &[Pair], scripts: &[Option<Script>]) -> Vec<f64> {
+    let ratio = |(pair, script): (&Pair, &Option<Script>)| {
+        let script_values = script.as_ref().map_or(0, |script| script.cepstra.len()).max(1);
+        pair.cepstra.len() as f64 / script_values as f64
+    };
+    let mut stretches: Vec<f64> = pairs.iter().zip(scripts).map(ratio).collect();
+    let mut sorted = stretches.clone();
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
+    stretches.iter_mut().for_each(|stretch| *stretch /= median);
+    stretches
 }
 
 /// The utterances of aligned pairs.
