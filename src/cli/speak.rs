@@ -82,7 +82,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FORMAT")]
     stats: Option<StatsFormat>,
 
-    /// Pronunciations that go before the lexicon: lines of a word, a tab, ARPAbet.
+    /// Pronunciations that go before the lexicon: lines of a word, a tab, ARPAbet or /IPA/; or a .toml file.
     #[arg(long, value_name = "FILE")]
     lexicon: Option<PathBuf>,
 

@@ -12,6 +12,8 @@ use crate::text::{TextChunk, TextError, Token, TokenKind};
 /// Where a word's phones come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
+    /// The text gives them.
+    Text,
     /// The user lists the word.
     User,
     /// The lexicon lists the word.
@@ -30,6 +32,7 @@ impl Origin {
     /// In a word, for protocols.
     pub fn name(self) -> &'static str {
         match self {
+            Origin::Text => "text",
             Origin::User => "user",
             Origin::Lexicon => "lexicon",
             Origin::Letter => "letter",
@@ -170,7 +173,9 @@ impl Pronouncer {
             counts.push(builder.counts());
             match &token.kind {
                 TokenKind::Pause(pause) => builder.pause(*pause),
-                TokenKind::Word(spoken) | TokenKind::Letter(spoken) => {
+                TokenKind::Word(spoken)
+                | TokenKind::Letter(spoken)
+                | TokenKind::Phones { word: spoken, .. } => {
                     let span = WordSpan { spoken: spoken.clone(), source: token.source.clone() };
                     builder.word(span, &word.map(|word| word.phones).unwrap_or_default());
                 }
@@ -194,6 +199,9 @@ impl Pronouncer {
             words.extend(phrase.iter().enumerate().map(|(at, token)| match &token.kind {
                 TokenKind::Word(word) => Some(self.word_within(&spoken, at, word)),
                 TokenKind::Letter(letter) => Some(self.letter(letter)),
+                TokenKind::Phones { phones, .. } => {
+                    Some(Pronunciation { phones: phones.clone(), origin: Origin::Text })
+                }
                 TokenKind::Pause(_) => None,
             }));
         }

@@ -315,7 +315,7 @@ fn found(candidate: Candidate) -> Found {
 fn word_of(kind: &TokenKind) -> Option<&str> {
     match kind {
         TokenKind::Word(word) => Some(word),
-        TokenKind::Letter(_) | TokenKind::Pause(_) => None,
+        TokenKind::Letter(_) | TokenKind::Phones { .. } | TokenKind::Pause(_) => None,
     }
 }
 
@@ -324,6 +324,6 @@ fn boundary_of(kind: &TokenKind) -> Option<Boundary> {
         TokenKind::Pause(Pause::Stop | Pause::Question | Pause::Exclamation) => Some(Boundary::Sentence),
         TokenKind::Pause(Pause::Comma | Pause::Colon) => Some(Boundary::Clause),
         TokenKind::Pause(Pause::Start | Pause::Break) => Some(Boundary::Phrase),
-        TokenKind::Word(_) | TokenKind::Letter(_) => None,
+        TokenKind::Word(_) | TokenKind::Letter(_) | TokenKind::Phones { .. } => None,
     }
 }
