@@ -112,6 +112,8 @@ pub enum UnspokenKind {
     LongRun,
     /// Phones in braces of which one does not exist; the word is read as usual.
     Phones,
+    /// Markup that asks for what the voice does not do; what it encloses is read.
+    Markup,
     /// Punctuation, where there is nothing else.
     Punctuation,
 }
@@ -126,6 +128,7 @@ impl UnspokenKind {
             Self::Symbol => "symbols",
             Self::LongRun => "a run of letters or digits too long for a word",
             Self::Phones => "phones that do not exist",
+            Self::Markup => "markup that the voice does not follow",
             Self::Punctuation => "punctuation",
         }
     }
