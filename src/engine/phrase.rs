@@ -15,7 +15,7 @@ use crate::acoustic::{Controls, DurationChoice, MEL_FLOOR, Mel};
 use crate::markup::Directions;
 use crate::phoneme::{Pause, PhonemePart, PhonemeSeq, Surrounded};
 use crate::signal::{Excitation, ExcitationConfig, SourceFrame};
-use crate::text::{Boundary, Chunk, Token, TokenKind};
+use crate::text::{Boundary, Breath, Chunk, Token, TokenKind};
 use crate::vocoder::{Context, WaveGlow};
 
 /// Phones of one pass through the acoustic model, about 20 seconds: bounds its memory, whatever the text.
@@ -84,6 +84,8 @@ impl Frame {
 pub(super) struct PhraseMaker {
     models: Arc<Models>,
     director: Director,
+    /// Words since the last pause.
+    breath: Breath,
     excitation: Excitation,
     /// The last words of the sentence so far.
     before: Vec<Token>,
@@ -112,7 +114,19 @@ impl PhraseMaker {
         let excitation = Excitation::new(ExcitationConfig { sample_rate_hz, hop_samples });
         let director = Director::new(directions, f64::from(sample_rate_hz) / hop_samples as f64);
         let (before, recent, foreseen) = (Vec::new(), Vec::new(), Vec::new());
-        Self { models, director, excitation, before, recent, foreseen, frames: 0, words: 0, phrases: 0 }
+        let breath = Breath::default();
+        Self {
+            models,
+            director,
+            breath,
+            excitation,
+            before,
+            recent,
+            foreseen,
+            frames: 0,
+            words: 0,
+            phrases: 0,
+        }
     }
 
     /// The phrases of a chunk, handed out one by one; none for a chunk without words.
@@ -125,6 +139,7 @@ impl PhraseMaker {
         let ends_sentence = chunk.ending == Boundary::Sentence;
         let mut tokens = chunk.text.tokens.clone();
         let after = if ends_sentence { &[][..] } else { &chunk.lookahead.tokens };
+        self.breath.phrase(&mut tokens, after);
         let is_cut = tokens.last().is_some_and(|last| last.word().is_some()) && after.is_empty();
         if is_cut && !ends_sentence {
             // Nobody knows when it goes on: a breath, and the sentence stays open.
@@ -161,6 +176,7 @@ impl PhraseMaker {
             }
         }
         if ends_sentence {
+            self.breath = Breath::default();
             self.before.clear();
             self.recent.clear();
             self.foreseen.clear();

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{
-    LetterToSound, Lexicon, Phone, PhonemeSeq, SequenceBuilder, Symbol, UserWords, WordSpan, letter_name,
+    LetterToSound, Lexicon, Pause, Phone, PhonemeSeq, SequenceBuilder, Symbol, UserWords, WordSpan,
+    letter_name,
 };
 use super::{heteronym, morphology};
 use crate::text::{TextChunk, TextError, Token, TokenKind};
@@ -193,6 +194,14 @@ impl Pronouncer {
 
     /// How each token sounds among the others, `None` for pauses.
     pub fn pronunciations(&self, tokens: &[&Token]) -> Vec<Option<Pronunciation>> {
+        // A breath within a phrase parts no words that belong together.
+        let is_breath = |token: &&Token| token.kind == TokenKind::Pause(Pause::Break);
+        if tokens.iter().any(|token| is_breath(token)) {
+            let others: Vec<&Token> = tokens.iter().copied().filter(|token| !is_breath(token)).collect();
+            let mut words = self.pronunciations(&others).into_iter();
+            let of_token = |token: &&Token| if is_breath(token) { None } else { words.next().flatten() };
+            return tokens.iter().map(of_token).collect();
+        }
         let mut words: Vec<Option<Pronunciation>> = Vec::with_capacity(tokens.len());
         for phrase in tokens.chunk_by(|a, b| a.word().is_some() && b.word().is_some()) {
             let spoken: Vec<&str> = phrase.iter().filter_map(|token| token.word()).collect();

@@ -20,6 +20,7 @@ mod label;
 mod money;
 mod number;
 mod phone_number;
+mod phrasing;
 mod punctuation;
 mod quantity;
 mod range;
@@ -40,6 +41,7 @@ use std::ops::Range;
 
 pub use crate::phoneme::{Pause, Symbol};
 pub use chunk::{Boundary, Chunk, Chunker, ChunkerConfig, ChunkerError, Pace};
+pub(crate) use phrasing::Breath;
 use reader::Reader;
 use reading::{Assembly, Reading};
 #[cfg(feature = "daemon")]

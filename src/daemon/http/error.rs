@@ -178,9 +178,7 @@ impl Refusal {
             Self::Busy | Self::NoLoudspeaker => StatusCode::SERVICE_UNAVAILABLE,
             Self::Loudspeaker {
                 code: "bad_request" | "bad_ssml" | "out_of_range" | "text_too_long", ..
-            } => {
-                StatusCode::BAD_REQUEST
-            }
+            } => StatusCode::BAD_REQUEST,
             Self::Loudspeaker { code: "unknown_job" | "finished", .. } => StatusCode::NOT_FOUND,
             Self::Loudspeaker { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Lexicon(LexiconError::NoFile) => StatusCode::CONFLICT,
