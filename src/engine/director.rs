@@ -92,6 +92,7 @@ impl Director {
             let mut silence = at..at;
             match phone.word {
                 Some(word) if last_word != Some(word) => {
+                    self.is_behind_pause = false;
                     last_word = Some(word);
                     let byte = start_of(word);
                     gain = 10f32.powf(directions.manner_at(byte).volume_db / 20.0);

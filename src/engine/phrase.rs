@@ -145,6 +145,7 @@ impl PhraseMaker {
             // Nobody knows when it goes on: a breath, and the sentence stays open.
             let end = chunk.source.len();
             tokens.push(Token { kind: TokenKind::Pause(Pause::Comma), source: end..end });
+            self.breath = Breath::default();
         }
         let end_byte = chunk.start_byte + chunk.source.len() as u64;
         let mut waiting = vec![Piece { text: &tokens, after, is_open: !ends_sentence, end_byte }];

@@ -56,15 +56,15 @@ impl Breath {
         for index in 0..tokens.len() {
             // Before the first word it was decided when the last chunk ended.
             if index > 0 && self.pauses_before(&tokens[index..], after) {
-                phrased.push(self.pause_behind(&tokens[index - 1]));
+                let pause = self.pause_behind(&tokens[index - 1]);
+                phrased.push(pause);
             }
             self.count(&tokens[index]);
             phrased.push(tokens[index].clone());
         }
-        if let Some(last) = phrased.last()
-            && self.pauses_before(after, &[])
-        {
-            phrased.push(self.pause_behind(last));
+        if let Some(last) = phrased.last().filter(|_| self.pauses_before(after, &[])) {
+            let pause = self.pause_behind(last);
+            phrased.push(pause);
         }
         *tokens = phrased;
     }
