@@ -62,6 +62,9 @@ pub enum Error {
     #[cfg(feature = "train")]
     #[error(transparent)]
     Adapt(#[from] crate::adapt::AdaptError),
+    /// A document of SSML cannot be read. The same one will not be another time.
+    #[error(transparent)]
+    Ssml(#[from] crate::markup::SsmlError),
     /// The text has nothing that can be spoken. Another text may work.
     #[error(transparent)]
     Text(#[from] crate::text::TextError),
@@ -89,6 +92,7 @@ impl Error {
             Error::Train(error) => error.hint(),
             #[cfg(feature = "train")]
             Error::Adapt(error) => error.hint(),
+            Error::Ssml(error) => Some(error.hint()),
             Error::Text(error) => Some(error.hint().to_owned()),
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! [`engine::Synthesizer`] joins the stages, [`engine::Engine`] runs them while the text comes. Each stage is a module of
 //! its own, and its output type is all that the next one knows of it. [`voice`] is the file that holds both models.
+//! [`markup`] reads SSML.
 //!
 //! ```no_run
 //! use fastglow::engine::{SpeakConfig, Synthesizer};
@@ -48,6 +49,8 @@ mod atomic_file;
 mod random;
 
 pub mod text;
+
+pub mod markup;
 
 pub mod phoneme;
 

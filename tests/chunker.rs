@@ -113,6 +113,8 @@ fn nothing_goes_out_that_may_still_change() {
         "See Dr.",
         "On May 3",
         "The U.",
+        "Say {tomato",
+        "Say {tomato|T AH0 M",
     ] {
         let found = ready_sources(text, Pace::URGENT);
         assert_eq!(found, Vec::<String>::new(), "{text:?}");
@@ -369,6 +371,12 @@ fn a_finished_text_takes_no_more_and_a_reset_begins_another() {
 /// Text made of what the classes look ahead for.
 fn snippets() -> impl Strategy<Value = String> {
     let parts = prop::sample::select(vec![
+        "{word|W ER1 D}",
+        "{东京|T OW1}",
+        "{word|W ER D}",
+        "{",
+        "|",
+        "}",
         "3",
         "05",
         "12",

@@ -185,6 +185,24 @@ fn what_cannot_be_spoken_is_reported_and_the_rest_is_spoken() {
 }
 
 #[test]
+fn ssml_is_spoken_and_what_is_wrong_with_it_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, marked) = (folder.path().join("a.wav"), folder.path().join("b.wav"));
+    let spoken = |path: &Path, arguments: &[&str], input: &[u8]| {
+        let output = with_input(speak(&[&["-o", path.to_str().unwrap()], arguments].concat()), input);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        stderr(&output)
+    };
+    spoken(&plain, &["One two."], b"");
+    let document = b"<speak>One <break time='1s'/> <lang xml:lang='fr'>two</lang>.</speak>";
+    let told = spoken(&marked, &["--ssml"], document);
+    assert!(told.contains("<lang xml:lang='fr'>"), "{told}");
+    assert!(samples_of(&marked).len() > samples_of(&plain).len() + 15_000);
+    let told = fails(speak(&["--ssml", "<speak>\n1 < 2</speak>"]).stdin(Stdio::null()), 2);
+    assert!(told.contains("line 2, column 3") && told.contains("&lt;"), "{told}");
+}
+
+#[test]
 fn ten_thousand_letters_without_a_space_are_cut_short_and_said_to_be() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");

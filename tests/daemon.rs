@@ -321,6 +321,14 @@ fn the_socket_speaks_its_protocol() {
     assert_eq!(of_kind("word")[1]["text"], json!([6, 11]));
     assert_eq!(of_kind("unspoken")[0]["kind"], "emoji");
 
+    let document = "<speak>One <mark name='m'/>two.</speak>";
+    let marked = line.ask(json!({ "do": "say", "ssml": true, "text": document }))["job"].clone();
+    line.last(&marked);
+    let of_job = |kind: &str| line.events.iter().find(|e| e["event"] == kind && e["job"] == marked).unwrap();
+    assert_eq!((&of_job("mark")["name"], &of_job("word")["text"]), (&json!("m"), &json!([7, 10])));
+    let refused = line.ask(json!({ "do": "say", "ssml": true, "text": "<speak>" }));
+    assert_eq!(refused["code"], "bad_ssml");
+
     let refused = line.ask(json!({ "id": 2, "do": "append", "job": job, "text": "x" }));
     assert_eq!(
         (&refused["ok"], &refused["code"], &refused["id"]),

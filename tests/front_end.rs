@@ -7,7 +7,7 @@ use proptest::prelude::*;
 /// Words with spaces between, letters in capitals, pauses as punctuation.
 fn reading(text: &str) -> String {
     let tokens = normalise(text).tokens.into_iter().map(|token| match token.kind {
-        TokenKind::Word(word) => word,
+        TokenKind::Word(word) | TokenKind::Phones { word, .. } => word,
         TokenKind::Letter(letter) => letter[..1].to_uppercase() + &letter[1..],
         TokenKind::Pause(pause) => Symbol::from(pause).to_string(),
     });

@@ -18,6 +18,7 @@ mod goldens;
 #[cfg(feature = "daemon")]
 mod http;
 mod import;
+mod markup;
 mod nn;
 #[cfg(feature = "cli")]
 mod published_voices;

@@ -21,7 +21,7 @@ use super::published::PublishedAdaptor;
 use super::tokens::positions;
 use super::{
     Config, Controls, CounterNoise, Dropout, Error, F0_RANGE_HZ, FftBlock, Layout, MEL_FLOOR, Mel, Padding,
-    PostNet, Regulated, Tokens, VARIANCES, contour,
+    PhoneControls, PostNet, Regulated, Tokens, VARIANCES, contour,
 };
 use crate::nn::{Embedding, Init, Linear, Params, ops};
 use crate::phoneme::PhonemeSeq;
@@ -444,7 +444,23 @@ impl FastSpeech {
     /// The model lacks what a control asks for, a control is out of range, the phrase is empty or too long, or a tensor
     /// operation failed.
     pub fn speak(&self, phrase: &PhonemeSeq, controls: &Controls) -> std::result::Result<Mel, Error> {
-        self.say(phrase, controls, None)
+        self.say(phrase, controls, None, &[])
+    }
+
+    /// Speaks a phrase of which each phone may be faster or higher than the others; no `each` means none is.
+    ///
+    /// # Errors
+    /// As [`FastSpeech::speak`], or there are not as many `each` as phones.
+    pub fn speak_varied(
+        &self,
+        phrase: &PhonemeSeq,
+        controls: &Controls,
+        each: &[PhoneControls],
+    ) -> std::result::Result<Mel, Error> {
+        if !each.is_empty() && each.len() != phrase.phones.len() {
+            return Err(Error::Phones { most: phrase.phones.len(), got: each.len() });
+        }
+        self.say(phrase, controls, None, each)
     }
 
     /// Speaks a phrase with given durations in frames, one a phone.
@@ -461,7 +477,7 @@ impl FastSpeech {
         if durations_frames.len() != phrase.phones.len() {
             return Err(Error::Phones { most: phrase.phones.len(), got: durations_frames.len() });
         }
-        self.say(phrase, controls, Some(durations_frames))
+        self.say(phrase, controls, Some(durations_frames), &[])
     }
 
     fn say(
@@ -469,21 +485,27 @@ impl FastSpeech {
         phrase: &PhonemeSeq,
         controls: &Controls,
         given: Option<&[u32]>,
+        each: &[PhoneControls],
     ) -> std::result::Result<Mel, Error> {
         controls.validate()?;
         self.check_speaker(controls.speaker)?;
         check_tokens(phrase.phones.len())?;
         if self.config.layout == Layout::Published {
-            return self.speak_published(phrase, controls, given);
+            return self.speak_published(phrase, controls, given, each);
         }
         let statistics = self.statistics()?;
         let tokens = Tokens::from_phones(&[&phrase.phones], &self.device)?;
         let encoded = self.encode(&tokens, &Dropout::off())?;
-        let (durations, variances) = self.prosody(&encoded, controls)?;
+        let (durations, mut variances) = self.prosody(&encoded, controls)?;
+        let (rates, pitches) = controls.of_phones(each);
+        for (variances, semitones) in variances.iter_mut().zip(pitches) {
+            variances[0] += (semitones - controls.pitch_semitones) * std::f32::consts::LN_2 / 12.0;
+        }
+        let rates = rates.into_iter().chain(std::iter::repeat(controls.rate));
         // A phone that is written is spoken; a pause may vanish, as it does in the training speech.
         let least = |pause: bool| if pause { 0.0 } else { 1.0 };
-        let scaled: Vec<f32> = (durations.iter().zip(&phrase.phones))
-            .map(|(frames, phone)| (frames / controls.rate).max(least(phone.symbol.pause().is_some())))
+        let scaled: Vec<f32> = (durations.iter().zip(&phrase.phones).zip(rates))
+            .map(|((frames, phone), rate)| (frames / rate).max(least(phone.symbol.pause().is_some())))
             .collect();
         let mut durations_frames = given.map_or_else(|| round_keeping_sum(&scaled), <[u32]>::to_vec);
         if durations_frames.iter().all(|&frames| frames == 0) {

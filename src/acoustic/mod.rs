@@ -40,7 +40,7 @@ pub(crate) use tokens::positions;
 use candle_core::Tensor;
 
 /// Lowest log-mel: the front end clamps magnitudes at 1e-5.
-const MEL_FLOOR: f32 = -11.512_925;
+pub(crate) const MEL_FLOOR: f32 = -11.512_925;
 /// F0 of speech, in Hz; what lies outside is an accident, and the excitation would alias or stall on it.
 const F0_RANGE_HZ: (f32, f32) = (30.0, 1200.0);
 
@@ -99,7 +99,24 @@ impl Default for Controls {
     }
 }
 
+/// How one phone differs from its phrase's [`Controls`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PhoneControls {
+    /// Factor of the rate. With the phrase's, it stays within 0.25 to 4.
+    pub rate: f32,
+    /// Shift of the pitch beside the phrase's. Together they stay within −24 to 24.
+    pub pitch_semitones: f32,
+}
+
 impl Controls {
+    /// These controls for each phone: rates and pitches.
+    fn of_phones(&self, each: &[PhoneControls]) -> (Vec<f32>, Vec<f32>) {
+        let rates = each.iter().map(|phone| (self.rate * phone.rate).clamp(0.25, 4.0));
+        let pitches =
+            each.iter().map(|phone| (self.pitch_semitones + phone.pitch_semitones).clamp(-24.0, 24.0));
+        (rates.collect(), pitches.collect())
+    }
+
     /// # Errors
     /// A control is outside its range.
     pub fn validate(&self) -> Result<(), Error> {

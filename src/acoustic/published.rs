@@ -47,9 +47,19 @@ impl Quantised {
     }
 
     /// Values `[batch, tokens]`, scaled and shifted by `control`, and their vectors `[batch, tokens, width]`.
-    fn forward(&self, xs: &Tensor, lengths: &[usize], control: (f32, f32)) -> Result<(Tensor, Tensor)> {
-        let (scale, offset) = (f64::from(control.0), f64::from(control.1));
-        let values = per_token(&self.predictor, xs, lengths)?.affine(scale, offset)?;
+    fn forward(&self, xs: &Tensor, lengths: &[usize], controls: &[(f32, f32)]) -> Result<(Tensor, Tensor)> {
+        let values = per_token(&self.predictor, xs, lengths)?;
+        let values = match controls {
+            [(scale, offset)] => values.affine(f64::from(*scale), f64::from(*offset))?,
+            _ => {
+                let of_tokens = |pick: fn(&(f32, f32)) -> f32| {
+                    let picked: Vec<f32> = controls.iter().map(pick).collect();
+                    Tensor::from_vec(picked, (1, controls.len()), xs.device())
+                };
+                let (scales, offsets) = (of_tokens(|c| c.0)?, of_tokens(|c| c.1)?);
+                values.broadcast_mul(&scales)?.broadcast_add(&offsets)?
+            }
+        };
         let bin = |value: f32| self.bounds.partition_point(|&bound| bound < value) as u32;
         let bins: Vec<u32> = values.flatten_all()?.to_vec1::<f32>()?.into_iter().map(bin).collect();
         let bins = Tensor::from_vec(bins, values.shape(), xs.device())?;
@@ -123,11 +133,12 @@ pub struct PublishedOutput {
     pub lengths_frames: Vec<usize>,
 }
 
-/// How a batch is read: scale and offset of the normalised values, factor of the durations.
+/// How a batch is read: scale and offset of the normalised values, factor of the durations; one for all tokens, or one
+/// for each.
 pub(super) struct Reading {
-    pub pitch: (f32, f32),
+    pub pitch: Vec<(f32, f32)>,
     pub energy: (f32, f32),
-    pub duration: f32,
+    pub duration: Vec<f32>,
     pub speaker: u32,
 }
 
@@ -145,7 +156,7 @@ impl FastSpeech {
         controls.validate()?;
         let scale = (controls.pitch, 0.0);
         let (duration, speaker) = (controls.duration, controls.speaker);
-        let reading = Reading { pitch: scale, energy: scale, duration, speaker };
+        let reading = Reading { pitch: vec![scale], energy: scale, duration: vec![duration], speaker };
         Ok(self.read_ids(sequences, &reading, None)?.0)
     }
 
@@ -174,16 +185,19 @@ impl FastSpeech {
             xs = xs.broadcast_add(&speakers.forward(&Tensor::new(&[reading.speaker], &self.device)?)?)?;
         }
         let log_durations = per_token(&adaptor.duration, &xs, lengths)?;
-        let (pitch, pitch_vectors) = adaptor.pitch.forward(&xs, lengths, reading.pitch)?;
+        let (pitch, pitch_vectors) = adaptor.pitch.forward(&xs, lengths, &reading.pitch)?;
         let xs = (xs + pitch_vectors)?;
-        let (energy, energy_vectors) = adaptor.energy.forward(&xs, lengths, reading.energy)?;
+        let (energy, energy_vectors) = adaptor.energy.forward(&xs, lengths, &[reading.energy])?;
         let xs = (xs + energy_vectors)?;
 
-        let round = |log: f32| ((log.exp() - 1.0).round_ties_even() * reading.duration).max(0.0);
+        let last = reading.duration.len().saturating_sub(1);
+        let factor = |token: usize| reading.duration.get(token.min(last)).copied().unwrap_or(1.0);
+        let round =
+            |(token, log): (usize, f32)| ((log.exp() - 1.0).round_ties_even() * factor(token)).max(0.0);
         let durations_rounded: Vec<Vec<f32>> = log_durations
             .to_vec2::<f32>()?
             .into_iter()
-            .map(|row| row.into_iter().map(round).collect())
+            .map(|row| row.into_iter().enumerate().map(round).collect())
             .collect();
         // As u32 saturates, a hostile duration cannot wrap around the limit below.
         let durations: Vec<Vec<u32>> = given.unwrap_or_else(|| {

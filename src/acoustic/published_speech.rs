@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::published::Reading;
 use super::published_symbols::{PUBLISHED_SYMBOLS, published_id};
-use super::{Controls, Error, FastSpeech, MEL_FLOOR, Mel, contour};
+use super::{Controls, Error, FastSpeech, MEL_FLOOR, Mel, PhoneControls, contour};
 use crate::phoneme::{Pause, Phone, PhonemeSeq, Symbol};
 
 /// The published models never heard what follows a sentence: its silence is added. 174 ms.
@@ -21,12 +21,14 @@ impl FastSpeech {
         if got == expected { Ok(()) } else { Err(Error::SymbolTable { expected, got }) }
     }
 
-    /// Speaks a phrase with a published model; `given` are durations in frames, one a phone, or its own.
+    /// Speaks a phrase with a published model; `given` are durations in frames, one a phone, or its own; `each` is how the
+    /// phones differ, if they do.
     pub(super) fn speak_published(
         &self,
         phrase: &PhonemeSeq,
         controls: &Controls,
         given: Option<&[u32]>,
+        each: &[PhoneControls],
     ) -> Result<Mel, Error> {
         self.check_symbols()?;
         let spoken: Vec<usize> = spoken(&phrase.phones);
@@ -37,7 +39,8 @@ impl FastSpeech {
             _ => silence_frames(&phrase.phones, controls.rate),
         };
         let given: Option<Vec<u32>> = given.map(|given| spoken.iter().map(|&at| given[at]).collect());
-        let reading = self.reading(controls)?;
+        let each: Vec<PhoneControls> = spoken.iter().filter_map(|&at| each.get(at).copied()).collect();
+        let reading = self.reading(controls, &each)?;
         let (output, durations) = self.read_ids(&[ids], &reading, given.map(|given| vec![given]))?;
         let durations = durations.into_iter().next().unwrap_or_default();
         let mut durations_frames = vec![0; phrase.phones.len()];
@@ -58,7 +61,7 @@ impl FastSpeech {
     }
 
     /// What the controls are to a model that works on normalised values.
-    fn reading(&self, controls: &Controls) -> Result<Reading, Error> {
+    fn reading(&self, controls: &Controls, each: &[PhoneControls]) -> Result<Reading, Error> {
         if controls.expressiveness > 0.0 {
             return Err(Error::Layout { call: "expressiveness", needed: "native" });
         }
@@ -71,10 +74,15 @@ impl FastSpeech {
                 Ok((factor, mean * (factor - 1.0) / deviation))
             }
         };
+        let pitch = |semitones: f32| scaled("pitch", semitones, (semitones / 12.0).exp2());
+        let (mut rates, mut pitches) = controls.of_phones(each);
+        if each.is_empty() {
+            (rates, pitches) = (vec![controls.rate], vec![controls.pitch_semitones]);
+        }
         Ok(Reading {
-            pitch: scaled("pitch", controls.pitch_semitones, (controls.pitch_semitones / 12.0).exp2())?,
+            pitch: pitches.into_iter().map(pitch).collect::<Result<_, _>>()?,
             energy: scaled("volume", controls.volume_db, 10f32.powf(controls.volume_db / 20.0))?,
-            duration: 1.0 / controls.rate,
+            duration: rates.into_iter().map(f32::recip).collect(),
             speaker: controls.speaker,
         })
     }

@@ -96,7 +96,7 @@ impl Failure {
                 | AudioError::UnknownSink { .. },
             )) => Code::AudioDevice,
             Failure::Library(Error::Text(_)) => Code::NothingToSay,
-            Failure::Library(Error::SpeakConfig(_)) | Failure::Usage { .. } => Code::Usage,
+            Failure::Library(Error::SpeakConfig(_) | Error::Ssml(_)) | Failure::Usage { .. } => Code::Usage,
             Failure::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Code::Done,
             Failure::Interrupted => Code::Interrupted,
             #[cfg(feature = "daemon")]

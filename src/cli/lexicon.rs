@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use fastglow::phoneme::UserWords;
+use fastglow::phoneme::{UserWords, WordFormat};
 
 use super::failure::Failure;
 
@@ -23,9 +23,11 @@ pub fn read(path: Option<&Path>) -> Result<Arc<UserWords>, Failure> {
         if text.len() as u64 > MAX_FILE_BYTES {
             return Err(failed(io::Error::other(format!("expected at most {MAX_FILE_BYTES} bytes"))));
         }
-        words.read(&text).map_err(|source| Failure::Usage {
+        words.read_as(WordFormat::of(path), &text).map_err(|source| Failure::Usage {
             message: format!("{}: {source}", path.display()),
-            hint: "one word on each line: `fastglow`, a tab, `F AE1 S T G L OW2`".into(),
+            hint: "one word on each line: `fastglow`, a tab, `F AE1 S T G L OW2` or `/ˈfæstˌɡloʊ/`; in a .toml file: \
+                   `fastglow = \"F AE1 S T G L OW2\"`"
+                .into(),
         })?;
     }
     Ok(Arc::new(words))

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// The text. Without it, standard input is read line by line.
     text: Option<String>,
 
-    /// Pronunciations that go before the lexicon: lines of a word, a tab, ARPAbet.
+    /// Pronunciations that go before the lexicon: lines of a word, a tab, ARPAbet or /IPA/; or a .toml file.
     #[arg(long, value_name = "FILE")]
     lexicon: Option<PathBuf>,
 

@@ -26,6 +26,10 @@ pub struct Arguments {
     #[arg(conflicts_with = "order")]
     text: Option<String>,
 
+    /// The text is a whole document of SSML.
+    #[arg(long, conflicts_with = "order", requires = "text")]
+    ssml: bool,
+
     /// Interrupt what is being spoken.
     #[arg(long, conflicts_with = "order")]
     now: bool,
@@ -130,6 +134,9 @@ fn say(arguments: &Arguments, text: &str, more: bool) -> Value {
     request.insert("text".into(), text.into());
     request.insert("more".into(), more.into());
     request.insert("priority".into(), arguments.priority.into());
+    if arguments.ssml {
+        request.insert("ssml".into(), true.into());
+    }
     let settings =
         [("rate", arguments.rate), ("pitch_semitones", arguments.pitch), ("volume_db", arguments.volume)];
     for (key, value) in settings {

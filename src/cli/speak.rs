@@ -1,6 +1,6 @@
 //! `fastglow speak`
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use fastglow::compute::Compute;
 use fastglow::engine::{
     Engine, EngineConfig, Event, MarkFormat, Marks, OpenSink, Pacing, Report, SpeakConfig, Synthesizer,
 };
+use fastglow::markup::{MAX_DOCUMENT_BYTES, Script};
 use fastglow::text::{TextError, UnspokenKind, normalise};
 use fastglow::voice::DEFAULT_VOICE;
 
@@ -82,9 +83,13 @@ pub struct Arguments {
     #[arg(long, value_name = "FORMAT")]
     stats: Option<StatsFormat>,
 
-    /// Pronunciations that go before the lexicon: lines of a word, a tab, ARPAbet.
+    /// Pronunciations that go before the lexicon: lines of a word, a tab, ARPAbet or /IPA/; or a .toml file.
     #[arg(long, value_name = "FILE")]
     lexicon: Option<PathBuf>,
+
+    /// The text is SSML: it is read as a whole, and errors are told with line and column.
+    #[arg(long)]
+    ssml: bool,
 
     /// Write when each word, phone and viseme sounds: a .json, .srt, .vtt or .TextGrid file.
     #[arg(long, value_name = "FILE")]
@@ -114,15 +119,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     check_output(arguments)?;
     mark_format(arguments)?;
     let words = lexicon::read(arguments.lexicon.as_deref())?;
-    if let Some(text) = &arguments.text {
+    let script = arguments.ssml.then(|| script(arguments)).transpose()?;
+    let given = script.as_ref().map(|script| &script.text).or(arguments.text.as_ref());
+    if let Some(text) = given {
         // Before anything is loaded or opened.
         normalise(text).speakable()?;
     }
     environment::prepare(None);
-    let mut input = match &arguments.text {
+    let mut input = match given {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),
     };
+    let directions = script.map(|script| Arc::new(script.directions)).unwrap_or_default();
     let synthesizer = load::voice(&arguments.voice, arguments.vocoder.as_deref(), words, arguments.compute)?;
     let interrupt = Interrupt::listen()?;
     let engine =
@@ -137,7 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             ControlFlow::Continue(())
         })
     };
-    let mut job = engine.begin(speak_config(arguments), pacing, listener)?;
+    let mut job = engine.begin(SpeakConfig { directions, ..speak_config(arguments) }, pacing, listener)?;
     interrupt.stops(engine.stopper());
     let input = job.take_text().map(|text| input.feed(text));
     let report = job.wait()?;
@@ -158,6 +166,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         std::fs::write(path, shown).map_err(|source| Failure::File { path: path.clone(), source })?;
     }
     Ok(())
+}
+
+/// The document, from the command line or standard input.
+fn script(arguments: &Arguments) -> Result<Script, Failure> {
+    let mut document = String::new();
+    match &arguments.text {
+        Some(text) => document.push_str(text),
+        None => {
+            let failed = |source| Failure::Io { what: "standard input", source };
+            // One more byte than may be read, so that too much is told.
+            let most_bytes = MAX_DOCUMENT_BYTES as u64 + 1;
+            io::stdin().take(most_bytes).read_to_string(&mut document).map_err(failed)?;
+        }
+    }
+    Ok(Script::read(&document)?)
 }
 
 fn speak_config(arguments: &Arguments) -> SpeakConfig {
@@ -246,7 +269,8 @@ impl Watcher {
             marks.add(event);
         }
         if let Event::Unspoken(omission) = event
-            && !self.reported.contains(&omission.kind)
+            // Each wish that is not granted is another one.
+            && (omission.kind == UnspokenKind::Markup || !self.reported.contains(&omission.kind))
         {
             self.reported.push(omission.kind);
             if omission.text.contains(char::REPLACEMENT_CHARACTER) {

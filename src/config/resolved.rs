@@ -144,6 +144,7 @@ fn resolve_speech(speech: &Speech) -> Result<SpeakConfig, Wrong> {
         noise_scale: speech.noise_scale,
         first_window_frames: speech.first_window_frames,
         longest_window_frames: speech.longest_window_frames,
+        ..SpeakConfig::default()
     };
     match resolved.validate() {
         Ok(()) => Ok(resolved),

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::atomic_file::AtomicFile;
-use crate::phoneme::{MAX_USER_WORDS, UserWordError, UserWords, WordMap, parse_user_word, show_user_words};
+use crate::phoneme::{
+    MAX_USER_WORDS, UserWordError, UserWords, WordFormat, WordMap, parse_user_word, show_user_words,
+};
 
 /// Largest file.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -91,7 +93,8 @@ impl Lexicon {
             }
             Some(_) => std::fs::read_to_string(path).map_err(failed)?,
         };
-        self.words.read(&text).map_err(|source| LexiconError::Content { path: path.clone(), source })?;
+        let read = self.words.read_as(WordFormat::of(path), &text);
+        read.map_err(|source| LexiconError::Content { path: path.clone(), source })?;
         Ok(true)
     }
 
@@ -133,7 +136,7 @@ impl Lexicon {
         change(&mut words)?;
         let write = || -> io::Result<FileState> {
             let mut file = AtomicFile::create(path)?;
-            file.write_all(show_user_words(&words).as_bytes())?;
+            file.write_all(show_user_words(WordFormat::of(path), &words).as_bytes())?;
             file.commit()?;
             let metadata = path.metadata()?;
             Ok((metadata.modified()?, metadata.len()))
@@ -169,6 +172,22 @@ mod tests {
         assert!(!lexicon.refresh().unwrap(), "told once");
         std::fs::remove_file(&path).unwrap();
         assert!(lexicon.refresh().unwrap() && lexicon.words().all().is_empty());
+    }
+
+    #[test]
+    fn a_file_of_toml_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("words.toml");
+        std::fs::write(&path, "robot = \"/ˈɹoʊbɑt/\"\n").unwrap();
+        let lexicon = Lexicon::new(Some(path.clone()));
+        assert!(lexicon.refresh().unwrap());
+        lexicon.put("yes", "/jɛs/").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with("\"robot\" = \"R OW1 B AA0 T\"\n\"yes\" = \"Y EH1 S\"\n"), "{text}");
+        std::fs::write(&path, "robot = \"R\"\nno = \"N OW\"\n").unwrap();
+        let error = lexicon.refresh().unwrap_err().to_string();
+        assert!(error.contains("words.toml: line 2: phones: "), "{error}");
+        assert_eq!(lexicon.words().all().len(), 2, "as it was");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::engine::{
-    Engine, EngineConfig, Event, Job, JobError, JobListener, JobText, Pacing, PhoneMark, Report, SpeakConfig,
-    Synthesizer, WordMark,
+    Engine, EngineConfig, Event, Job, JobError, JobListener, JobText, NamedMark, Pacing, PhoneMark, Report,
+    SpeakConfig, Synthesizer, WordMark,
 };
 use crate::text::UnspokenKind;
 use crate::{Error, Result};
@@ -33,6 +33,8 @@ pub enum StreamEvent {
     Word(WordMark),
     /// A phone or pause of the samples that follow.
     Phone(PhoneMark),
+    /// A mark that the text's author set, in the samples that follow.
+    Mark(NamedMark),
     /// The next samples, mono, within ±1.
     Samples(Vec<f32>),
     /// Nothing follows.
@@ -70,6 +72,7 @@ impl SpeechStream {
                 }
                 Event::Word(mark) => StreamEvent::Word(mark),
                 Event::Phone(mark) => StreamEvent::Phone(mark),
+                Event::Mark(mark) => StreamEvent::Mark(mark),
                 Event::Samples(samples) => StreamEvent::Samples(samples.to_vec()),
                 _ => return ControlFlow::Continue(()),
             };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::job::{JobState, Report};
 use super::parallel::{JobListener, Shared};
 use super::phrase::PhraseMaker;
-use super::{Models, Phrase, SpeakConfig};
+use super::{Models, NamedMark, Phrase, SpeakConfig};
 use crate::Result;
 use crate::text::{Chunk, Chunker, ChunkerConfig};
 
@@ -29,6 +29,8 @@ pub(super) enum Message {
     /// A chunk of which a part is not spoken.
     Omissions(Box<Chunk>),
     Phrase(Box<Phrase>),
+    /// Marks behind the last word.
+    Marks(Vec<NamedMark>),
     /// Nothing more is made until more text comes.
     AwaitText,
     /// The text has ended, or the models have failed.
@@ -53,7 +55,7 @@ pub(super) fn run(models: &Arc<Models>, shared: &Shared, jobs: &Receiver<NewJob>
         if out.send(Message::Begin(Box::new(begin))).is_err() {
             return;
         }
-        let maker = PhraseMaker::new(models.clone());
+        let maker = PhraseMaker::new(models.clone(), config.directions.clone());
         let chunker = Chunker::new(ChunkerConfig::default());
         let mut work = Work { shared, state, config, maker, chunker, out };
         let Ok(result) = work.speak(&pieces) else { return };
@@ -105,6 +107,8 @@ impl Work<'_> {
                 continue;
             }
             if self.chunker.is_done() {
+                let marks = self.maker.finish();
+                self.send(Message::Marks(marks))?;
                 break;
             }
             if !std::mem::replace(&mut is_waiting, true) {

@@ -1,5 +1,9 @@
 //! How to speak.
 
+use std::sync::Arc;
+
+use crate::markup::Directions;
+
 /// How to speak.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpeakConfig {
@@ -22,6 +26,8 @@ pub struct SpeakConfig {
     pub first_window_frames: usize,
     /// Windows double up to so many frames: the longer, the less each costs.
     pub longest_window_frames: usize,
+    /// Pauses, prosody and marks at bytes of the text, from [`Script`](crate::markup::Script); none for plain text.
+    pub directions: Arc<Directions>,
 }
 
 impl Default for SpeakConfig {
@@ -36,6 +42,7 @@ impl Default for SpeakConfig {
             noise_scale: 1.0,
             first_window_frames: 8,
             longest_window_frames: 64,
+            directions: Arc::default(),
         }
     }
 }

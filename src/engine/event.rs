@@ -3,8 +3,10 @@
 use std::ops::{ControlFlow, Range};
 
 use super::{Phrase, Report};
+use crate::markup::Directions;
 use crate::phoneme::Symbol;
 use crate::text::{Chunk, UnspokenKind};
+use crate::voice::Meta;
 
 /// What happens while text becomes sound.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub enum Event<'a> {
     Word(WordMark),
     /// A phone or pause of the phrase.
     Phone(PhoneMark),
+    /// A mark that the text's author set, in the phrase or behind the last one.
+    Mark(NamedMark),
     /// The next samples, mono, within ±1.
     Samples(&'a [f32]),
     /// The loudspeaker ran dry in mid speech, so often since the job began. Only an engine with a sink tells.
@@ -69,7 +73,34 @@ pub struct PhoneMark {
     pub samples: Range<u64>,
 }
 
+/// Where a mark of the text's author sounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedMark {
+    /// What the author calls it.
+    pub name: String,
+    /// The byte of the text or document where it stands.
+    pub source: u64,
+    /// The first sample behind it, counted from the utterance's first.
+    pub sample: u64,
+}
+
+impl NamedMark {
+    pub(super) fn new(directions: &Directions, index: usize, sample: u64) -> Self {
+        let (name, byte) =
+            directions.marks.get(index).map_or_else(Default::default, |mark| (mark.name.clone(), mark.byte));
+        Self { name, source: directions.document_range(byte..byte).start, sample }
+    }
+}
+
 impl Phrase {
+    /// Where the marks in it sound, in order.
+    pub fn marks(&self) -> impl Iterator<Item = NamedMark> + '_ {
+        self.cues.marks.iter().map(|&(index, frame)| {
+            let sample = (self.first_frame + frame) * self.hop_samples as u64;
+            NamedMark::new(&self.directions, index, sample)
+        })
+    }
+
     /// Where its phones and pauses sound, in order.
     pub fn phone_marks(&self) -> impl Iterator<Item = PhoneMark> + '_ {
         let mut frame = self.first_frame;
@@ -96,7 +127,7 @@ impl Phrase {
                 samples.end = phone.samples.end;
             }
             let byte = |offset: usize| self.start_byte + offset as u64;
-            let source = byte(word.source.start)..byte(word.source.end);
+            let source = self.directions.document_range(byte(word.source.start)..byte(word.source.end));
             Some(WordMark { index, spoken: word.spoken.clone(), source, samples })
         })
     }
@@ -105,18 +136,34 @@ impl Phrase {
     pub(super) fn tell(&self, listener: &mut Listener<'_>) -> ControlFlow<()> {
         listener(Event::Phrase(self))?;
         self.word_marks().try_for_each(|mark| listener(Event::Word(mark)))?;
-        self.phone_marks().try_for_each(|mark| listener(Event::Phone(mark)))
+        self.phone_marks().try_for_each(|mark| listener(Event::Phone(mark)))?;
+        self.marks().try_for_each(|mark| listener(Event::Mark(mark)))
     }
 }
 
+/// Tells what the voice does not do of what a document asks for.
+pub(super) fn tell_refusals(
+    directions: &Directions,
+    meta: &Meta,
+    listener: &mut Listener<'_>,
+) -> ControlFlow<()> {
+    directions.refused(&meta.name, &meta.language).try_for_each(|(text, source)| {
+        listener(Event::Unspoken(Omission { kind: UnspokenKind::Markup, text, source }))
+    })
+}
+
 /// Tells what a chunk leaves out.
-pub(super) fn tell_omissions(chunk: &Chunk, listener: &mut Listener<'_>) -> ControlFlow<()> {
+pub(super) fn tell_omissions(
+    chunk: &Chunk,
+    directions: &Directions,
+    listener: &mut Listener<'_>,
+) -> ControlFlow<()> {
     chunk.text.unspoken.iter().try_for_each(|part| {
         let byte = |offset: usize| chunk.start_byte + offset as u64;
         listener(Event::Unspoken(Omission {
             kind: part.kind,
             text: chunk.source.get(part.source.clone()).unwrap_or_default(),
-            source: byte(part.source.start)..byte(part.source.end),
+            source: directions.document_range(byte(part.source.start)..byte(part.source.end)),
         }))
     })
 }

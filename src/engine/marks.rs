@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use serde_json::json;
 
-use super::{Event, PhoneMark, WordMark};
+use super::{Event, NamedMark, PhoneMark, WordMark};
 use crate::phoneme::viseme;
 
 /// The formats, by the ending of the file's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarkFormat {
-    /// `.json`: `{"sample_rate_hz", "words": [{"text", "start_sample", "end_sample", "source"}], "phones": […]}`.
+    /// `.json`: `{"sample_rate_hz", "words": [{"text", "start_sample", "end_sample", "source"}], "phones": […], "marks": […]}`.
     Json,
     /// `.srt`: one subtitle for each word.
     Srt,
@@ -42,6 +42,7 @@ const MAX_MARKS: usize = 2_000_000;
 pub struct Marks {
     words: Vec<WordMark>,
     phones: Vec<PhoneMark>,
+    named: Vec<NamedMark>,
     samples: u64,
 }
 
@@ -51,6 +52,7 @@ impl Marks {
         match event {
             Event::Word(word) if self.words.len() < MAX_MARKS => self.words.push(word.clone()),
             Event::Phone(phone) if self.phones.len() < MAX_MARKS => self.phones.push(phone.clone()),
+            Event::Mark(mark) if self.named.len() < MAX_MARKS => self.named.push(mark.clone()),
             Event::Samples(samples) => self.samples += samples.len() as u64,
             _ => {}
         }
@@ -76,7 +78,10 @@ impl Marks {
                     "start_sample": phone.samples.start, "end_sample": phone.samples.end })
         });
         let (words, phones): (Vec<_>, Vec<_>) = (words.collect(), phones.collect());
-        let marks = json!({ "sample_rate_hz": sample_rate_hz, "samples": self.samples, "words": words, "phones": phones });
+        let named = self.named.iter().map(|mark| json!({ "name": mark.name, "sample": mark.sample }));
+        let named: Vec<_> = named.collect();
+        let marks = json!({ "sample_rate_hz": sample_rate_hz, "samples": self.samples, "words": words, "phones": phones,
+                            "marks": named });
         format!("{marks}\n")
     }
 

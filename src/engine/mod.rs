@@ -12,6 +12,7 @@
 
 mod acoustic_thread;
 mod config;
+mod director;
 mod event;
 mod gain;
 mod job;
@@ -32,13 +33,14 @@ use candle_core::Device;
 use crate::Result;
 use crate::acoustic::{self, FastSpeech};
 use crate::compute::Compute;
+use crate::markup::Script;
 use crate::phoneme::{Pronouncer, UserWords};
 use crate::text::{Pace, normalise};
 use crate::vocoder::{self, Context, Noise, PhraseInput, WaveGlow};
 use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 
 pub use config::{SpeakConfig, SpeakConfigError};
-pub use event::{Event, Listener, Omission, PhoneMark, WordMark};
+pub use event::{Event, Listener, NamedMark, Omission, PhoneMark, WordMark};
 pub use gain::Gain;
 pub use job::{Job, JobError, JobId, JobText, Pacing, Report};
 pub use marks::{MarkFormat, Marks};
@@ -101,6 +103,15 @@ impl Synthesizer {
     /// As [`Synthesizer::new`], or the device fails.
     pub fn new_on(voice: &Voice, words: Arc<UserWords>, device: &Device) -> Result<Self> {
         Self::build(voice, words, device)
+    }
+
+    /// Speaks a document of SSML as a whole.
+    ///
+    /// # Errors
+    /// It cannot be read, there is no word in it, or the models fail.
+    pub fn speak_ssml(&self, document: &str, config: SpeakConfig) -> Result<Vec<f32>> {
+        let Script { text, directions } = Script::read(document)?;
+        self.speak(&text, SpeakConfig { directions: Arc::new(directions), ..config })
     }
 
     fn build(voice: &Voice, words: Arc<UserWords>, device: &Device) -> Result<Self> {

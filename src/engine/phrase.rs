@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::{Models, SpeakConfig};
+use super::director::{Cues, Director, Take};
+use super::{Models, NamedMark, SpeakConfig};
 use crate::Result;
-use crate::acoustic::{Controls, DurationChoice, Mel};
+use crate::acoustic::{Controls, DurationChoice, MEL_FLOOR, Mel};
+use crate::markup::Directions;
 use crate::phoneme::{Pause, PhonemePart, PhonemeSeq, Surrounded};
 use crate::signal::{Excitation, ExcitationConfig, SourceFrame};
-use crate::text::{Boundary, Chunk, Token, TokenKind};
+use crate::text::{Boundary, Breath, Chunk, Token, TokenKind};
 use crate::vocoder::{Context, WaveGlow};
 
 /// Phones of one pass through the acoustic model, about 20 seconds: bounds its memory, whatever the text.
@@ -42,6 +44,8 @@ pub struct Phrase {
     pub is_continuation: bool,
     /// Samples per frame.
     pub hop_samples: usize,
+    pub(super) directions: Arc<Directions>,
+    pub(super) cues: Cues,
     pub(super) features: Vec<f32>,
     pub(super) context: Context,
     pub(super) excitation: Option<Vec<f32>>,
@@ -49,12 +53,20 @@ pub struct Phrase {
 
 /// What the vocoder reads of one frame.
 #[derive(Debug, Clone, PartialEq)]
-struct Frame {
+pub(super) struct Frame {
     mel: Vec<f32>,
     source: SourceFrame,
 }
 
 impl Frame {
+    /// Silence at the same pitch.
+    pub fn quiet(&self) -> Frame {
+        Frame {
+            mel: vec![MEL_FLOOR; self.mel.len()],
+            source: SourceFrame { log_f0: self.source.log_f0, voicing: 0.0 },
+        }
+    }
+
     /// This frame, mixed with `share` of another one.
     fn blended(&self, other: &Frame, share: f32) -> Frame {
         let mix = |own: f32, other: f32| own + (other - own) * share;
@@ -71,6 +83,9 @@ impl Frame {
 /// Makes the phrases of one utterance, one chunk after another.
 pub(super) struct PhraseMaker {
     models: Arc<Models>,
+    director: Director,
+    /// Words since the last pause.
+    breath: Breath,
     excitation: Excitation,
     /// The last words of the sentence so far.
     before: Vec<Token>,
@@ -88,15 +103,30 @@ struct Piece<'a> {
     text: &'a [Token],
     after: &'a [Token],
     is_open: bool,
+    /// Where what follows it begins in the text.
+    end_byte: u64,
 }
 
 impl PhraseMaker {
-    pub fn new(models: Arc<Models>) -> Self {
+    pub fn new(models: Arc<Models>, directions: Arc<Directions>) -> Self {
         let vocoder = models.vocoder.config();
         let (sample_rate_hz, hop_samples) = (vocoder.sample_rate_hz, vocoder.hop_samples);
         let excitation = Excitation::new(ExcitationConfig { sample_rate_hz, hop_samples });
+        let director = Director::new(directions, f64::from(sample_rate_hz) / hop_samples as f64);
         let (before, recent, foreseen) = (Vec::new(), Vec::new(), Vec::new());
-        Self { models, excitation, before, recent, foreseen, frames: 0, words: 0, phrases: 0 }
+        let breath = Breath::default();
+        Self {
+            models,
+            director,
+            breath,
+            excitation,
+            before,
+            recent,
+            foreseen,
+            frames: 0,
+            words: 0,
+            phrases: 0,
+        }
     }
 
     /// The phrases of a chunk, handed out one by one; none for a chunk without words.
@@ -109,13 +139,16 @@ impl PhraseMaker {
         let ends_sentence = chunk.ending == Boundary::Sentence;
         let mut tokens = chunk.text.tokens.clone();
         let after = if ends_sentence { &[][..] } else { &chunk.lookahead.tokens };
+        self.breath.phrase(&mut tokens, after);
         let is_cut = tokens.last().is_some_and(|last| last.word().is_some()) && after.is_empty();
         if is_cut && !ends_sentence {
             // Nobody knows when it goes on: a breath, and the sentence stays open.
             let end = chunk.source.len();
             tokens.push(Token { kind: TokenKind::Pause(Pause::Comma), source: end..end });
+            self.breath = Breath::default();
         }
-        let mut waiting = vec![Piece { text: &tokens, after, is_open: !ends_sentence }];
+        let end_byte = chunk.start_byte + chunk.source.len() as u64;
+        let mut waiting = vec![Piece { text: &tokens, after, is_open: !ends_sentence, end_byte }];
         while let Some(piece) = waiting.pop() {
             if piece.text.iter().all(|token| token.word().is_none()) {
                 continue;
@@ -130,10 +163,12 @@ impl PhraseMaker {
                 Some(at) if part.phones.len() > MAX_PHRASE_PHONES => {
                     let (head, rest) = piece.text.split_at(at);
                     waiting.push(Piece { text: rest, ..piece });
-                    waiting.push(Piece { text: head, after: first_words(rest), is_open: true });
+                    let end_byte =
+                        chunk.start_byte + rest.first().map_or(0, |token| token.source.start) as u64;
+                    waiting.push(Piece { text: head, after: first_words(rest), is_open: true, end_byte });
                 }
                 _ => {
-                    hand_out(self.speak(&part, chunk.start_byte, config)?);
+                    hand_out(self.speak(&part, (chunk.start_byte, piece.end_byte), config)?);
                     self.before.extend_from_slice(piece.text);
                     let words = words_of(&self.before);
                     let kept = words.len().checked_sub(CONTEXT_WORDS).map_or(0, |at| words[at]);
@@ -142,6 +177,7 @@ impl PhraseMaker {
             }
         }
         if ends_sentence {
+            self.breath = Breath::default();
             self.before.clear();
             self.recent.clear();
             self.foreseen.clear();
@@ -149,7 +185,17 @@ impl PhraseMaker {
         Ok(())
     }
 
-    fn speak(&mut self, part: &PhonemePart, start_byte: u64, config: &SpeakConfig) -> Result<Phrase> {
+    /// The marks behind the last word.
+    pub fn finish(&mut self) -> Vec<NamedMark> {
+        self.director.finish(self.frames * self.models.vocoder.config().hop_samples as u64)
+    }
+
+    fn speak(
+        &mut self,
+        part: &PhonemePart,
+        (start_byte, end_byte): (u64, u64),
+        config: &SpeakConfig,
+    ) -> Result<Phrase> {
         let controls = Controls {
             rate: config.rate,
             pitch_semitones: config.pitch_semitones,
@@ -161,7 +207,8 @@ impl PhraseMaker {
             ..Controls::default()
         };
         let span = tracing::debug_span!("mel", phones = part.seq.phones.len()).entered();
-        let mel = self.models.acoustic.speak(&part.seq, &controls)?;
+        let each = self.director.controls(part, start_byte);
+        let mel = self.models.acoustic.speak_varied(&part.seq, &controls, &each)?;
         drop(span);
         let count = |durations: &[u32]| durations.iter().map(|&frames| frames as usize).sum::<usize>();
         let first = count(&mel.durations_frames[..part.phones.start]);
@@ -170,10 +217,21 @@ impl PhraseMaker {
         let mut spoken = frames[own.clone()].to_vec();
         let following = &frames[own.end..];
         self.blend(&mut spoken);
+        let phones = part.own();
+        let mut durations_frames = mel.durations_frames[part.phones.clone()].to_vec();
+        let cues = self.director.direct(Take {
+            phones: &phones,
+            start_byte,
+            end_byte,
+            frames: &mut spoken,
+            durations_frames: &mut durations_frames,
+        });
         let phrase = Phrase {
             first_frame: self.frames,
-            phones: part.own(),
-            mel: mel_of(&spoken, &mel.durations_frames[part.phones.clone()])?,
+            phones,
+            mel: mel_of(&spoken, &durations_frames)?,
+            directions: self.director.directions().clone(),
+            cues,
             start_byte,
             first_word: self.words,
             is_continuation: !self.before.is_empty(),

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::event::{Event, Listener, tell_omissions};
+use super::event::{Event, Listener, tell_omissions, tell_refusals};
 use super::phrase::PhraseMaker;
 use super::stats::{BusyClock, Meter};
 use super::windows::Windows;
@@ -22,9 +22,10 @@ pub struct Utterance {
     maker: PhraseMaker,
     windows: Windows,
     is_stopped: bool,
+    has_begun: bool,
     meter: Meter,
     busy: BusyClock,
-    voice: String,
+    models: Arc<Models>,
     compute: Compute,
     sample_rate_hz: u32,
 }
@@ -34,12 +35,13 @@ impl Utterance {
         config.validate()?;
         Ok(Self {
             chunker: Chunker::new(ChunkerConfig::default()),
-            maker: PhraseMaker::new(models.clone()),
+            maker: PhraseMaker::new(models.clone(), config.directions.clone()),
             windows: Windows::new(models, &config)?,
             is_stopped: false,
+            has_begun: false,
             meter: Meter::default(),
             busy: BusyClock::default(),
-            voice: models.meta.name.clone(),
+            models: models.clone(),
             compute: Compute::of(models.vocoder.device()),
             sample_rate_hz: models.meta.sample_rate_hz,
             config,
@@ -76,6 +78,8 @@ impl Utterance {
         if self.is_stopped {
             return Ok(());
         }
+        let marks = self.maker.finish();
+        self.stop_on(marks.into_iter().try_for_each(|mark| listener(Event::Mark(mark))));
         let samples = self.busy.during(|| self.windows.flush())?;
         self.hand_out(&samples, listener);
         Ok(())
@@ -87,6 +91,9 @@ impl Utterance {
     }
 
     fn speak(&mut self, listener: &mut Listener<'_>) -> Result<()> {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.stop_on(tell_refusals(&self.config.directions, &self.models.meta, listener));
+        }
         while !self.is_stopped {
             let mut phrases = Vec::new();
             let chunk = self.busy.during(|| -> Result<_> {
@@ -95,7 +102,7 @@ impl Utterance {
                 Ok(Some(chunk))
             })?;
             let Some(chunk) = chunk else { return Ok(()) };
-            self.stop_on(tell_omissions(&chunk, listener));
+            self.stop_on(tell_omissions(&chunk, &self.config.directions, listener));
             for phrase in &phrases {
                 self.speak_phrase(phrase, listener)?;
             }
@@ -130,6 +137,6 @@ impl Utterance {
 
     /// What it has cost so far.
     pub fn stats(&self) -> Stats {
-        self.meter.stats(self.busy.total(), &self.voice, self.compute, self.sample_rate_hz)
+        self.meter.stats(self.busy.total(), &self.models.meta.name, self.compute, self.sample_rate_hz)
     }
 }

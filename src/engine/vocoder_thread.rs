@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
 use super::acoustic_thread::{Begin, Message};
-use super::event::tell_omissions;
+use super::event::{tell_omissions, tell_refusals};
 use super::job::{JobState, Report};
 use super::parallel::{JobListener, OpenSink, Shared};
 use super::stats::Meter;
@@ -15,6 +15,7 @@ use super::windows::Windows;
 use super::{Event, Models, Phrase, WordMark};
 use crate::audio::{AudioError, Played, Sink};
 use crate::compute::Compute;
+use crate::markup::Directions;
 use crate::{Error, Result};
 
 /// How often the thread looks whether a job has been heard to its end.
@@ -75,6 +76,7 @@ struct Speaking<'a> {
     thread: &'a VocoderThread,
     state: Arc<JobState>,
     listener: JobListener,
+    directions: Arc<Directions>,
     done: SyncSender<Result<Report>>,
     windows: Result<Windows>,
     meter: Meter,
@@ -90,6 +92,8 @@ impl<'a> Speaking<'a> {
     fn new(thread: &'a VocoderThread, begin: Begin) -> Self {
         let Begin { state, config, mut listener, done } = begin;
         stop_on(&state, listener(state.id, Event::Begin));
+        let mut told = |event: Event<'_>| listener(state.id, event);
+        stop_on(&state, tell_refusals(&config.directions, &thread.models.meta, &mut told));
         Self {
             thread,
             listener,
@@ -101,6 +105,7 @@ impl<'a> Speaking<'a> {
             underruns_before: 0,
             underruns: 0,
             has_begun: false,
+            directions: config.directions,
             state,
         }
     }
@@ -119,7 +124,13 @@ impl<'a> Speaking<'a> {
             Message::AwaitText => sink.as_mut().map_or(Ok(()), |sink| sink.rest().map_err(Error::from)),
             Message::Omissions(chunk) => {
                 let id = self.state.id;
-                let flow = tell_omissions(&chunk, &mut |event| (self.listener)(id, event));
+                let flow = tell_omissions(&chunk, &self.directions, &mut |event| (self.listener)(id, event));
+                stop_on(&self.state, flow);
+                Ok(())
+            }
+            Message::Marks(marks) => {
+                let id = self.state.id;
+                let flow = marks.into_iter().try_for_each(|mark| (self.listener)(id, Event::Mark(mark)));
                 stop_on(&self.state, flow);
                 Ok(())
             }

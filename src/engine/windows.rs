@@ -1,5 +1,6 @@
 //! A phrase becomes samples, window by window: the first is short so that sound starts early.
 
+use super::gain::Envelope;
 use super::{Gain, Models, Phrase, SpeakConfig};
 use crate::vocoder::{Noise, PhraseInput, Stream};
 use crate::{Error, Result};
@@ -8,6 +9,8 @@ use crate::{Error, Result};
 pub(super) struct Windows {
     voice: String,
     gain: Gain,
+    /// None if all frames are as loud as they are.
+    envelope: Option<Envelope>,
     stream: Stream,
     window_frames: usize,
     longest_frames: usize,
@@ -20,6 +23,8 @@ impl Windows {
         Ok(Self {
             voice: models.meta.name.clone(),
             gain: Gain::from_db(config.volume_db),
+            envelope: (config.directions.has_gains())
+                .then(|| Envelope::new(models.vocoder.config().hop_samples)),
             stream: Stream::new(models.vocoder.clone(), noise)?,
             window_frames: config.first_window_frames,
             longest_frames: config.longest_window_frames,
@@ -30,6 +35,9 @@ impl Windows {
     pub fn push(&mut self, phrase: &Phrase) -> Result<()> {
         if phrase.mel.frame_count() == 0 {
             return Ok(());
+        }
+        if let Some(envelope) = &mut self.envelope {
+            envelope.push(&phrase.cues.gains);
         }
         Ok(self.stream.push(&PhraseInput {
             features: &phrase.features,
@@ -56,9 +64,12 @@ impl Windows {
         self.finished(samples)
     }
 
-    fn finished(&self, mut samples: Vec<f32>) -> Result<Vec<f32>> {
+    fn finished(&mut self, mut samples: Vec<f32>) -> Result<Vec<f32>> {
         if samples.iter().any(|sample| !sample.is_finite()) {
             return Err(Error::NotFinite { voice: self.voice.clone() });
+        }
+        if let Some(envelope) = &mut self.envelope {
+            envelope.apply(&mut samples);
         }
         self.gain.apply(&mut samples);
         Ok(samples)

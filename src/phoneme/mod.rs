@@ -5,6 +5,7 @@
 #[cfg(feature = "train")]
 mod compile;
 mod heteronym;
+mod ipa;
 mod letter_to_sound;
 mod letters;
 mod lexicon;
@@ -28,7 +29,8 @@ pub use pronouncer::{Origin, PhonemePart, Pronouncer, Pronunciation, Surrounded}
 pub use sequence::SequenceBuilder;
 pub use symbol::{Pause, SYMBOL_COUNT, SYMBOL_FINGERPRINT, Stress, Symbol};
 pub use user_words::{
-    MAX_USER_WORDS, UserWordError, UserWords, WordMap, parse_user_word, show_phones, show_user_words,
+    MAX_USER_WORDS, UserWordError, UserWords, WordFormat, WordMap, parse_ipa, parse_phones, parse_user_word,
+    show_phones, show_user_words,
 };
 pub use viseme::viseme;
 

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{
-    LetterToSound, Lexicon, Phone, PhonemeSeq, SequenceBuilder, Symbol, UserWords, WordSpan, letter_name,
+    LetterToSound, Lexicon, Pause, Phone, PhonemeSeq, SequenceBuilder, Symbol, UserWords, WordSpan,
+    letter_name,
 };
 use super::{heteronym, morphology};
 use crate::text::{TextChunk, TextError, Token, TokenKind};
@@ -12,6 +13,8 @@ use crate::text::{TextChunk, TextError, Token, TokenKind};
 /// Where a word's phones come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
+    /// The text gives them.
+    Text,
     /// The user lists the word.
     User,
     /// The lexicon lists the word.
@@ -30,6 +33,7 @@ impl Origin {
     /// In a word, for protocols.
     pub fn name(self) -> &'static str {
         match self {
+            Origin::Text => "text",
             Origin::User => "user",
             Origin::Lexicon => "lexicon",
             Origin::Letter => "letter",
@@ -170,7 +174,9 @@ impl Pronouncer {
             counts.push(builder.counts());
             match &token.kind {
                 TokenKind::Pause(pause) => builder.pause(*pause),
-                TokenKind::Word(spoken) | TokenKind::Letter(spoken) => {
+                TokenKind::Word(spoken)
+                | TokenKind::Letter(spoken)
+                | TokenKind::Phones { word: spoken, .. } => {
                     let span = WordSpan { spoken: spoken.clone(), source: token.source.clone() };
                     builder.word(span, &word.map(|word| word.phones).unwrap_or_default());
                 }
@@ -188,12 +194,23 @@ impl Pronouncer {
 
     /// How each token sounds among the others, `None` for pauses.
     pub fn pronunciations(&self, tokens: &[&Token]) -> Vec<Option<Pronunciation>> {
+        // A breath within a phrase parts no words that belong together.
+        let is_breath = |token: &&Token| token.kind == TokenKind::Pause(Pause::Break);
+        if tokens.iter().any(|token| is_breath(token)) {
+            let others: Vec<&Token> = tokens.iter().copied().filter(|token| !is_breath(token)).collect();
+            let mut words = self.pronunciations(&others).into_iter();
+            let of_token = |token: &&Token| if is_breath(token) { None } else { words.next().flatten() };
+            return tokens.iter().map(of_token).collect();
+        }
         let mut words: Vec<Option<Pronunciation>> = Vec::with_capacity(tokens.len());
         for phrase in tokens.chunk_by(|a, b| a.word().is_some() && b.word().is_some()) {
             let spoken: Vec<&str> = phrase.iter().filter_map(|token| token.word()).collect();
             words.extend(phrase.iter().enumerate().map(|(at, token)| match &token.kind {
                 TokenKind::Word(word) => Some(self.word_within(&spoken, at, word)),
                 TokenKind::Letter(letter) => Some(self.letter(letter)),
+                TokenKind::Phones { phones, .. } => {
+                    Some(Pronunciation { phones: phones.clone(), origin: Origin::Text })
+                }
                 TokenKind::Pause(_) => None,
             }));
         }

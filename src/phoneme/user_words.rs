@@ -1,17 +1,23 @@
 //! Pronunciations of the user's own, which go before the lexicon: names of people, places and products.
 //!
-//! A text of lines `word<TAB>PHONES` (the tab is shown as →), the phones in ARPAbet with stress, `#` before comments:
+//! A text of lines `word<TAB>PHONES` (the tab is shown as →), the phones in ARPAbet with stress or, between slashes, in
+//! IPA; `#` before comments:
 //!
 //! ```text
 //! # our products
 //! fastglow→F AE1 S T G L OW2
+//! siobhan→/ʃɪˈvɔːn/
 //! ```
+//!
+//! Or the same as TOML, one key a word: `siobhan = "/ʃɪˈvɔːn/"`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Symbol;
+use super::ipa::read_ipa;
 
 /// Most words.
 pub const MAX_USER_WORDS: usize = 10_000;
@@ -38,7 +44,7 @@ pub enum UserWordError {
         got: String,
     },
     /// Something is no phone.
-    #[error("phones: expected ARPAbet with stress as `HH AH0 L OW1`, got `{got}`")]
+    #[error("phones: expected ARPAbet with stress as `HH AH0 L OW1`, or IPA as `/həˈloʊ/`, got `{got}`")]
     Phone {
         /// What it is instead, shortened.
         got: String,
@@ -52,6 +58,12 @@ pub enum UserWordError {
     /// There is no room.
     #[error("words: expected at most {}", MAX_USER_WORDS)]
     TooMany,
+    /// It is no TOML, or a value in it is no string.
+    #[error("{reason}")]
+    Toml {
+        /// What the reader of TOML says.
+        reason: String,
+    },
     /// A line of a text is wrong.
     #[error("line {line}: {source}")]
     Line {
@@ -78,16 +90,42 @@ pub fn parse_user_word(word: &str, phones: &str) -> Result<(String, Vec<Symbol>)
     if !is_word {
         return Err(UserWordError::Word { got: shortened(word) });
     }
+    Ok((word.to_owned(), parse_phones(phones)?))
+}
+
+/// Reads phones: ARPAbet with blanks between, `HH AH0 L OW1`, or IPA between slashes, `/həˈloʊ/`.
+///
+/// # Errors
+/// Something is no phone, or there are none or more than 64.
+pub fn parse_phones(phones: &str) -> Result<Vec<Symbol>, UserWordError> {
+    let phones = phones.trim();
+    if let Some(ipa) = phones.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
+        return parse_ipa(ipa);
+    }
     let is_sound = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
     let symbols = phones.split_whitespace().take(MAX_LENGTH + 1).map(|name| {
         let symbol = Some(name).filter(is_sound).and_then(Symbol::parse);
         symbol.ok_or_else(|| UserWordError::Phone { got: shortened(name) })
     });
-    let symbols: Vec<Symbol> = symbols.collect::<Result<_, _>>()?;
-    if !(1..=MAX_LENGTH).contains(&symbols.len()) {
-        return Err(UserWordError::PhoneCount { got: symbols.len() });
+    counted(symbols.collect::<Result<_, _>>()?)
+}
+
+/// Reads phones in IPA, `həˈloʊ`: a stress mark stands before its syllable, and without any the first vowel is stressed.
+/// Sounds that English lacks become the nearest that it has.
+///
+/// # Errors
+/// Something is no sign of IPA, or there are no phones or more than 64.
+pub fn parse_ipa(ipa: &str) -> Result<Vec<Symbol>, UserWordError> {
+    // Bounds the work before the phones can be counted.
+    let ipa = ipa.get(..ipa.floor_char_boundary(8 * MAX_LENGTH)).unwrap_or_default();
+    counted(read_ipa(ipa).map_err(|sign| UserWordError::Phone { got: sign.into() })?)
+}
+
+fn counted(symbols: Vec<Symbol>) -> Result<Vec<Symbol>, UserWordError> {
+    match symbols.len() {
+        1..=MAX_LENGTH => Ok(symbols),
+        got => Err(UserWordError::PhoneCount { got }),
     }
-    Ok((word.to_owned(), symbols))
 }
 
 /// Phones with blanks between them.
@@ -95,26 +133,79 @@ pub fn show_phones(phones: &[Symbol]) -> String {
     phones.iter().map(Symbol::to_string).collect::<Vec<_>>().join(" ")
 }
 
+/// How a text lists words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WordFormat {
+    /// A word, a tab and its phones on each line.
+    #[default]
+    Tsv,
+    /// A key and a string for each word.
+    Toml,
+}
+
+impl WordFormat {
+    /// TOML if the file's name ends in `.toml`.
+    pub fn of(path: &Path) -> Self {
+        let is_toml = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+        if is_toml { Self::Toml } else { Self::Tsv }
+    }
+}
+
+fn in_line(line: usize, source: UserWordError) -> UserWordError {
+    UserWordError::Line { line, source: Box::new(source) }
+}
+
+fn read_lines(text: &str) -> Result<WordMap, UserWordError> {
+    let mut words = WordMap::new();
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (word, phones) = line.split_once('\t').unwrap_or((line, ""));
+        let (word, phones) =
+            parse_user_word(word.trim(), phones).map_err(|source| in_line(number, source))?;
+        words.insert(word, phones);
+        if words.len() > MAX_USER_WORDS {
+            return Err(UserWordError::TooMany);
+        }
+    }
+    Ok(words)
+}
+
+fn read_toml(text: &str) -> Result<WordMap, UserWordError> {
+    let line_of = |byte: usize| 1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count();
+    let table: BTreeMap<String, toml::Spanned<String>> = toml::from_str(text).map_err(|error| {
+        let reason = error.message().to_owned();
+        in_line(line_of(error.span().map_or(0, |span| span.start)), UserWordError::Toml { reason })
+    })?;
+    if table.len() > MAX_USER_WORDS {
+        return Err(UserWordError::TooMany);
+    }
+    let entries = table.into_iter().map(|(word, phones)| {
+        let entry = parse_user_word(&word, phones.get_ref());
+        entry.map_err(|source| in_line(line_of(phones.span().start), source))
+    });
+    entries.collect()
+}
+
 impl UserWords {
-    /// Reads a whole text. Of a word that is there twice, the last counts.
+    /// Reads a whole text of lines. Of a word that is there twice, the last counts.
     ///
     /// # Errors
     /// A line is wrong, or there are too many; then nothing is changed.
     pub fn read(&self, text: &str) -> Result<(), UserWordError> {
-        let mut words = WordMap::new();
-        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (word, phones) = line.split_once('\t').unwrap_or((line, ""));
-            let entry = parse_user_word(word.trim(), phones);
-            let (word, phones) =
-                entry.map_err(|source| UserWordError::Line { line: number, source: Box::new(source) })?;
-            words.insert(word, phones);
-            if words.len() > MAX_USER_WORDS {
-                return Err(UserWordError::TooMany);
-            }
-        }
+        self.read_as(WordFormat::Tsv, text)
+    }
+
+    /// Reads a whole text.
+    ///
+    /// # Errors
+    /// As [`UserWords::read`]. In TOML a word that is there twice is an error.
+    pub fn read_as(&self, format: WordFormat, text: &str) -> Result<(), UserWordError> {
+        let words = match format {
+            WordFormat::Tsv => read_lines(text)?,
+            WordFormat::Toml => read_toml(text)?,
+        };
         self.set(words);
         Ok(())
     }
@@ -135,12 +226,20 @@ impl UserWords {
     }
 }
 
-/// The text that [`UserWords::read`] reads.
-pub fn show_user_words(words: &WordMap) -> String {
-    let mut text = String::from("# Pronunciations that go before the lexicon: word, tab, phones.\n");
+/// The text that [`UserWords::read_as`] reads.
+pub fn show_user_words(format: WordFormat, words: &WordMap) -> String {
+    let layout = match format {
+        WordFormat::Tsv => "word, tab, phones",
+        WordFormat::Toml => "word = \"phones\"",
+    };
+    let mut text = format!("# Pronunciations that go before the lexicon: {layout}.\n");
     for (word, phones) in words {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{word}\t{}", show_phones(phones));
+        let phones = show_phones(phones);
+        // Writing to a string cannot fail. Neither words nor phones have anything that TOML would want escaped.
+        let _ = match format {
+            WordFormat::Tsv => writeln!(text, "{word}\t{phones}"),
+            WordFormat::Toml => writeln!(text, "\"{word}\" = \"{phones}\""),
+        };
     }
     text
 }
@@ -157,10 +256,39 @@ mod tests {
         words.read("# names\n\nfastglow\tF AE1 S T G L OW2\r\nfastglow\tF AE1 S T\nb\tB IY1").unwrap();
         assert_eq!(show_phones(&words.get("fastglow").unwrap()), "F AE1 S T");
         assert_eq!((words.all().len(), words.get("Fastglow")), (2, None));
-        let text = show_user_words(&words.all());
-        let again = UserWords::default();
-        again.read(&text).unwrap();
-        assert_eq!(again.all(), words.all());
+        for format in [WordFormat::Tsv, WordFormat::Toml] {
+            let again = UserWords::default();
+            again.read_as(format, &show_user_words(format, &words.all())).unwrap();
+            assert_eq!(again.all(), words.all());
+        }
+    }
+
+    #[test]
+    fn ipa_stands_between_slashes() {
+        let words = UserWords::default();
+        words.read("siobhan\t/ʃɪˈvɔːn/\nplain\tP L EY1 N").unwrap();
+        assert_eq!(show_phones(&words.get("siobhan").unwrap()), "SH IH0 V AO1 N");
+        let error = words.read("x\t/ʃ9/").unwrap_err().to_string();
+        assert!(error.starts_with("line 1: phones: ") && error.ends_with("got `9`"), "{error}");
+        assert!(matches!(parse_phones("//"), Err(UserWordError::PhoneCount { got: 0 })));
+        assert!(parse_ipa(&"ə".repeat(1000)).is_err(), "too long");
+    }
+
+    #[test]
+    fn toml_is_read_with_the_lines_of_what_is_wrong() {
+        let words = UserWords::default();
+        let read = |text: &str| words.read_as(WordFormat::Toml, text);
+        read("# ours\nfastglow = \"F AE1 S T G L OW2\"\n\"o'brien\" = '/oʊˈbraɪən/'\n").unwrap();
+        assert_eq!(show_phones(&words.get("o'brien").unwrap()), "OW0 B R AY1 AH0 N");
+        let error = |text: &str| read(text).unwrap_err().to_string();
+        assert!(error("a = \"AH0\"\n\nb = \"X\"").starts_with("line 3: phones: "));
+        assert!(error("a = \"AH0\"\nB = \"B\"").starts_with("line 2: word: "));
+        assert!(error("a = \"AH0\"\nb = 3").starts_with("line 2: "));
+        assert!(error("a = \"AH0\"\nb = \"B\" c").starts_with("line 2: "));
+        assert!(error("a = \"AH0\"\na = \"AH1\"").starts_with("line 2: "), "twice");
+        assert_eq!(words.all().len(), 2, "as it was");
+        assert_eq!(WordFormat::of(Path::new("words.TOML")), WordFormat::Toml);
+        assert_eq!(WordFormat::of(Path::new("words.tsv")), WordFormat::Tsv);
     }
 
     #[test]
@@ -187,7 +315,7 @@ mod tests {
             let words = UserWords::default();
             if words.read(&text).is_ok() {
                 let again = UserWords::default();
-                again.read(&show_user_words(&words.all())).unwrap();
+                again.read(&show_user_words(WordFormat::Tsv, &words.all())).unwrap();
                 prop_assert_eq!(again.all(), words.all());
             }
         }

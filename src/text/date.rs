@@ -30,6 +30,16 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     usize::try_from(end).ok()
 }
 
+/// A month by its name, its beginning or its number: `Sept`, `09`.
+pub(super) fn month_name(written: &str) -> Option<&'static str> {
+    if let Ok(number) = written.parse::<usize>() {
+        return MONTHS.get(number.checked_sub(1)?).map(|(_, name)| *name);
+    }
+    let written = written.to_lowercase();
+    let is_it = |(short, name): &&(&str, &str)| written.starts_with(short) && (*name).starts_with(&written);
+    MONTHS.iter().find(|month| is_it(month) || (written == "sept" && month.0 == "sep")).map(|(_, name)| *name)
+}
+
 /// The month there, as a name or abbreviation, and where it ends.
 fn month(reader: &Reader<'_>, ahead: isize) -> Option<(&'static str, isize)> {
     let word = reader.word(ahead).filter(|word| is_capitalised(word))?.to_lowercase();

@@ -15,16 +15,19 @@ mod date;
 mod emoji;
 mod fold;
 mod fraction;
+mod inline_phones;
 mod label;
 mod money;
 mod number;
 mod phone_number;
+mod phrasing;
 mod punctuation;
 mod quantity;
 mod range;
 mod reader;
 mod reading;
 mod roman;
+mod say_as;
 mod scan;
 mod symbol;
 mod time;
@@ -36,10 +39,14 @@ mod year;
 
 use std::ops::Range;
 
-pub use crate::phoneme::Pause;
+pub use crate::phoneme::{Pause, Symbol};
 pub use chunk::{Boundary, Chunk, Chunker, ChunkerConfig, ChunkerError, Pace};
+pub(crate) use phrasing::Breath;
 use reader::Reader;
 use reading::{Assembly, Reading};
+#[cfg(feature = "daemon")]
+pub(crate) use say_as::mark_name;
+pub(crate) use say_as::say_as;
 use scan::{Kind, Scanner};
 pub use utf8::Utf8Repair;
 
@@ -55,8 +62,25 @@ pub enum TokenKind {
     Word(String),
     /// A letter's name: `b`, or with an ending (`b's`).
     Letter(String),
+    /// A word that comes with its phones.
+    Phones {
+        /// What it is called: as it was written, in lower case.
+        word: String,
+        /// What it sounds like; at least one.
+        phones: Vec<Symbol>,
+    },
     /// A pause, by the punctuation.
     Pause(Pause),
+}
+
+impl TokenKind {
+    /// The word or letter, if it is no pause.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            TokenKind::Word(word) | TokenKind::Letter(word) | TokenKind::Phones { word, .. } => Some(word),
+            TokenKind::Pause(_) => None,
+        }
+    }
 }
 
 /// A word or a pause, and where it came from.
@@ -71,10 +95,7 @@ pub struct Token {
 impl Token {
     /// The word or letter, if it is no pause.
     pub fn word(&self) -> Option<&str> {
-        match &self.kind {
-            TokenKind::Word(word) | TokenKind::Letter(word) => Some(word),
-            TokenKind::Pause(_) => None,
-        }
+        self.kind.word()
     }
 }
 
@@ -91,6 +112,10 @@ pub enum UnspokenKind {
     Symbol,
     /// What goes on where a run of letters or digits has become too long for a word or number.
     LongRun,
+    /// Phones in braces of which one does not exist; the word is read as usual.
+    Phones,
+    /// Markup that asks for what the voice does not do; what it encloses is read.
+    Markup,
     /// Punctuation, where there is nothing else.
     Punctuation,
 }
@@ -104,6 +129,8 @@ impl UnspokenKind {
             Self::Script => "a script other than Latin",
             Self::Symbol => "symbols",
             Self::LongRun => "a run of letters or digits too long for a word",
+            Self::Phones => "phones that do not exist",
+            Self::Markup => "markup that the voice does not follow",
             Self::Punctuation => "punctuation",
         }
     }
@@ -159,8 +186,8 @@ impl TextChunk {
     /// tokens of its own. A pause within an expression, as between the groups of a telephone number, is not shown.
     pub fn show(&self, text: &str) -> String {
         let shown = self.tokens.iter().filter_map(|token| match &token.kind {
-            TokenKind::Word(word) | TokenKind::Letter(word) => Some(word.as_str()),
             TokenKind::Pause(pause) => punctuation::show(*pause, text.get(token.source.clone())?),
+            spoken => spoken.word(),
         });
         shown.collect::<Vec<_>>().join(" ")
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::scan::{Kind, Piece};
-use super::{Pause, TokenKind};
+use super::{Pause, Symbol, TokenKind, UnspokenKind};
 
 const SENTENCE_STARTERS: &[&str] = &[
     "a", "after", "all", "also", "an", "and", "as", "at", "before", "but", "did", "do", "for", "from", "he",
@@ -299,6 +299,7 @@ pub(super) fn is_capitalised(word: &str) -> bool {
 #[derive(Default)]
 pub(super) struct Spoken {
     tokens: Vec<TokenKind>,
+    omitted: Option<UnspokenKind>,
 }
 
 impl Spoken {
@@ -310,6 +311,20 @@ impl Spoken {
     /// Adds the name of each letter of `letters` (lower-case ASCII).
     pub fn letters(&mut self, letters: &str) {
         self.tokens.extend(letters.chars().map(|c| TokenKind::Letter(c.to_string())));
+    }
+
+    /// Adds a word with its phones.
+    pub fn phones(&mut self, word: String, phones: Vec<Symbol>) {
+        self.tokens.push(TokenKind::Phones { word, phones });
+    }
+
+    /// Says that a part of it is not read.
+    pub fn omit(&mut self, kind: UnspokenKind) {
+        self.omitted = Some(kind);
+    }
+
+    pub fn omitted(&self) -> Option<UnspokenKind> {
+        self.omitted
     }
 
     pub fn pause(&mut self, pause: Pause) {
@@ -326,17 +341,18 @@ impl Spoken {
 
     pub fn clear(&mut self) {
         self.tokens.clear();
+        self.omitted = None;
     }
 
     pub fn take(self) -> Vec<TokenKind> {
         self.tokens
     }
 
-    #[cfg(test)]
+    /// The words with spaces between.
     pub fn text(self) -> String {
         let words = self.tokens.iter().filter_map(|kind| match kind {
-            TokenKind::Word(word) | TokenKind::Letter(word) => Some(word.as_str()),
             TokenKind::Pause(_) => None,
+            spoken => spoken.word(),
         });
         words.collect::<Vec<_>>().join(" ")
     }

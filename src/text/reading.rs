@@ -6,7 +6,8 @@ use super::reader::{Reader, Spoken};
 use super::scan::Kind;
 use super::{
     TextChunk, Token, TokenKind, Unspoken, UnspokenKind, abbreviation, acronym, address, code, date, emoji,
-    fraction, label, money, phone_number, punctuation, quantity, range, roman, symbol, time, web, word, year,
+    fraction, inline_phones, label, money, phone_number, punctuation, quantity, range, roman, symbol, time,
+    web, word, year,
 };
 
 /// Reads what stands at the reader's place: writes the words and returns how many pieces they took, or `None` if it is
@@ -15,6 +16,7 @@ type Class = fn(&Reader<'_>, &mut Spoken) -> Option<usize>;
 
 /// The classes, first match first: `10:30` is a time before it is a number.
 const CLASSES: &[Class] = &[
+    inline_phones::read,
     web::read,
     date::read,
     address::read,
@@ -51,6 +53,8 @@ pub(super) struct Reading {
     pub is_mark: bool,
     /// False for a sign without a reading.
     pub is_known: bool,
+    /// What is wrong with it, though it is read.
+    pub omitted: Option<UnspokenKind>,
 }
 
 impl Reading {
@@ -65,6 +69,7 @@ impl Reading {
             if reader.is_certain() { class(reader, &mut spoken) } else { Some(1) }
         });
         reader.is_certain().then(|| Self {
+            omitted: spoken.omitted(),
             kinds: if read.is_some() { spoken.take() } else { Vec::new() },
             pieces: read.unwrap_or(1),
             source: piece.start..reader.end_of(read.unwrap_or(1)),
@@ -84,12 +89,20 @@ impl Reading {
 pub(super) struct Assembly {
     chunk: TextChunk,
     punctuation: Option<Range<usize>>,
+    /// Where the last word with phones of its own stands: letters in it need no reading.
+    given: Range<usize>,
 }
 
 impl Assembly {
     /// Adds what stands at `source`, behind everything added before.
     pub fn add(&mut self, reading: Reading) {
-        let Reading { kinds, source, is_mark, is_known, .. } = reading;
+        let Reading { kinds, source, is_mark, is_known, omitted, .. } = reading;
+        if let Some(kind) = omitted {
+            self.report(kind, source.clone());
+        }
+        if kinds.iter().any(|kind| matches!(kind, TokenKind::Phones { .. })) {
+            self.given = source.clone();
+        }
         if is_mark && !is_known {
             self.report(UnspokenKind::Symbol, source.clone());
         }
@@ -103,6 +116,9 @@ impl Assembly {
 
     /// Adds a part that is not spoken.
     pub fn report(&mut self, kind: UnspokenKind, source: Range<usize>) {
+        if self.given.contains(&source.start) {
+            return;
+        }
         match self.chunk.unspoken.last_mut() {
             Some(last) if last.kind == kind && last.source.end == source.start => {
                 last.source.end = source.end;
@@ -131,7 +147,7 @@ impl Assembly {
 
     /// What was put together. Where there is no word, its punctuation is reported too.
     pub fn finish(self) -> TextChunk {
-        let Self { mut chunk, punctuation } = self;
+        let Self { mut chunk, punctuation, .. } = self;
         let silent = chunk.words().next().is_none();
         if let Some(source) = punctuation.filter(|_| silent) {
             let at = chunk.unspoken.partition_point(|unspoken| unspoken.source.start < source.start);

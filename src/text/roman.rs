@@ -88,7 +88,7 @@ fn is_first(reader: &Reader<'_>) -> bool {
 }
 
 /// The value of a numeral below 90 in its usual form.
-fn value(numeral: &str) -> Option<usize> {
+pub(super) fn value(numeral: &str) -> Option<usize> {
     const TENS: [&str; 9] = ["", "X", "XX", "XXX", "XL", "L", "LX", "LXX", "LXXX"];
     const UNITS: [&str; 10] = ["", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"];
     if numeral.is_empty() || numeral.len() > 8 {

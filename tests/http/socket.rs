@@ -72,6 +72,27 @@ impl Client {
 }
 
 #[tokio::test]
+async fn a_document_in_pieces_is_spoken_when_it_is_whole() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server).await;
+    client.send(json!({ "text": "<speak>One <ma", "ssml": true })).await;
+    client.send(json!({ "text": "rk name='here'/>two. <voice name='x'>Three</voice>.</speak>" })).await;
+    client.send(json!({ "finish": true })).await;
+    let heard = client.hear().await;
+    let words = heard.of("word");
+    let mark = heard.of("mark")[0];
+    assert_eq!((&mark["name"], &mark["start_s"]), (&json!("here"), &words[1]["start_s"]));
+    assert_eq!((words.len(), &words[1]["source"]), (3, &json!([30, 33])), "its place in the document");
+    assert_eq!(heard.of("unspoken")[0]["source"], json!([35, 51]));
+
+    client.send(json!({ "text": "<speak>One", "ssml": true, "finish": true })).await;
+    let heard = client.hear().await;
+    let error = &heard.of("error")[0]["error"];
+    assert_eq!(error["code"], "invalid_ssml");
+    assert_eq!(heard.end()["is_cancelled"], true);
+}
+
+#[tokio::test]
 async fn text_in_pieces_becomes_marks_and_sound() {
     let server = Server::start().await;
     let mut client = Client::connect(&server).await;

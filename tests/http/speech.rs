@@ -46,6 +46,27 @@ async fn speed_and_rate_are_the_clients() {
 }
 
 #[tokio::test]
+async fn ssml_is_spoken_as_it_asks_or_refused_with_its_place() {
+    let server = Server::start().await;
+    let speech = |input: &str| {
+        let request = json!({ "input": input, "response_format": "pcm", "ssml": true });
+        let server = &server;
+        async move { server.speech(&request).await }
+    };
+    let plain = speech("<speak>One two.</speak>").await;
+    assert!(plain.body == expected("One two.", SpeakConfig::default()));
+    let broken = speech("<speak>One <break time='2s'/> two.</speak>").await;
+    let two_seconds = 2 * 2 * 22_050;
+    assert!((two_seconds * 9 / 10..two_seconds * 11 / 10).contains(&(broken.body.len() - plain.body.len())));
+    let refused = speech("<speak>One < two.</speak>").await;
+    assert_eq!(refused.status, 400);
+    let error = refused.json()["error"].clone();
+    assert_eq!((&error["code"], &error["param"]), (&json!("invalid_ssml"), &json!("input")));
+    assert!(error["message"].as_str().unwrap().contains("line 1, column 12"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("&lt;"));
+}
+
+#[tokio::test]
 async fn events_carry_the_same_bytes() {
     let server = Server::start().await;
     let answer =

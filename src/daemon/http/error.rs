@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::encoding::Format;
 use crate::daemon::LexiconError;
 use crate::engine::SpeakConfigError;
+use crate::markup::SsmlError;
 use crate::text::TextError;
 use crate::voice::VoiceError;
 
@@ -89,6 +90,8 @@ pub(super) enum Refusal {
     UnknownVoice { name: String, known: Vec<String> },
     #[error("input: {0}")]
     Text(#[from] TextError),
+    #[error("input: {0}")]
+    Ssml(#[from] SsmlError),
     #[error("{}: expected {} to {}, got {}", setting(.0), .0.least, .0.most, .0.got)]
     Setting(SpeakConfigError),
     #[error("message: {what}")]
@@ -138,6 +141,7 @@ impl From<crate::Error> for Refusal {
         match error {
             crate::Error::SpeakConfig(error) => Self::Setting(error),
             crate::Error::Text(error) => Self::Text(error),
+            crate::Error::Ssml(error) => Self::Ssml(error),
             crate::Error::Voice(VoiceError::NotFound { name, .. }) => {
                 Self::UnknownVoice { name, known: Vec::new() }
             }
@@ -172,9 +176,9 @@ impl Refusal {
             Self::Path { .. } | Self::UnknownVoice { .. } => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Busy | Self::NoLoudspeaker => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Loudspeaker { code: "bad_request" | "out_of_range" | "text_too_long", .. } => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Loudspeaker {
+                code: "bad_request" | "bad_ssml" | "out_of_range" | "text_too_long", ..
+            } => StatusCode::BAD_REQUEST,
             Self::Loudspeaker { code: "unknown_job" | "finished", .. } => StatusCode::NOT_FOUND,
             Self::Loudspeaker { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Lexicon(LexiconError::NoFile) => StatusCode::CONFLICT,
@@ -198,6 +202,7 @@ impl Refusal {
             Self::SampleRate { .. } | Self::WholeEvents | Self::Setting(_) => "invalid_value",
             Self::UnknownVoice { .. } => "voice_not_found",
             Self::Text(_) => "nothing_to_say",
+            Self::Ssml(_) => "invalid_ssml",
             Self::Message { .. } => "invalid_message",
             Self::Token => "invalid_token",
             Self::Origin | Self::Host => "forbidden",
@@ -221,7 +226,7 @@ impl Refusal {
             Self::SampleRate { .. } => Some("sample_rate_hz"),
             Self::WholeEvents => Some("stream"),
             Self::UnknownVoice { .. } => Some("voice"),
-            Self::Text(_) => Some("input"),
+            Self::Text(_) | Self::Ssml(_) => Some("input"),
             Self::Setting(error) => Some(setting(error)),
             _ => None,
         }
@@ -245,6 +250,7 @@ impl Refusal {
             Self::Lexicon(LexiconError::NoFile) => {
                 "name one in the configuration, as `lexicon` of `[voices]`"
             }
+            Self::Ssml(error) => return Some(error.hint()),
             Self::Speech(error) => return error.hint(),
             _ => return None,
         };

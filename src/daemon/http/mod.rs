@@ -12,7 +12,8 @@
 //!
 //! Differences to OpenAI's: formats are `wav` (the default), `pcm` and `flac`; `speed` is 0.5 to 2; `model` may be
 //! anything; without `voice` the default one speaks. `pcm` has the voice's rate, which the content type tells, unless
-//! `sample_rate_hz` asks for another. `"stream": false` gives a complete file with its true length.
+//! `sample_rate_hz` asks for another. `"stream": false` gives a complete file with its true length. With `"ssml": true` the
+//! input is a document of SSML ([`crate::markup`]).
 //!
 //! Every error is `{"error": {"message", "type", "param", "code", "hint"}}`.
 //!

@@ -3,7 +3,8 @@
 //! The client sends JSON:
 //!
 //! * `{"text": "…"}`, as often as it likes, cut anywhere. The first one begins an utterance, and may carry `voice`,
-//!   `speed`, `pitch_semitones`, `volume_db` and `sample_rate_hz`.
+//!   `speed`, `pitch_semitones`, `volume_db` and `sample_rate_hz`; and `"ssml": true`, for a document that is spoken when
+//!   all of it has come.
 //! * `{"finish": true}` ends the text; it may come with the last of it.
 //! * `{"cancel": true}` ends the utterance at once.
 //!
@@ -13,6 +14,7 @@
 //! * `word`: `index`, `text` as spoken, `source` (byte range in the text), `start_s` and `end_s` in the utterance's sound.
 //!   It comes before its samples.
 //! * `phone`: `symbol`, `word` (its index), `start_s`, `end_s`.
+//! * `mark`: `name`, `source` (a byte) and `start_s`, of a mark in SSML.
 //! * `unspoken`: `reason`, `source`.
 //! * `end`: `is_cancelled`, and `stats` unless it was.
 //! * `error`: `error`, as in all answers. If it ends an utterance, `end` follows.
@@ -40,6 +42,7 @@ use super::speech::RATES_HZ;
 use super::utterance::{Progress, Utterance, UtteranceText};
 use crate::daemon::StreamEvent;
 use crate::engine::{Pacing, SpeakConfig};
+use crate::markup::Script;
 
 /// The protocol's name, for clients that offer some.
 const PROTOCOL: &str = "fastglow.v1";
@@ -60,6 +63,8 @@ struct Incoming {
     pitch_semitones: Option<f32>,
     volume_db: Option<f32>,
     sample_rate_hz: Option<u32>,
+    #[serde(default)]
+    ssml: bool,
 }
 
 /// How to speak an utterance.
@@ -67,21 +72,25 @@ struct Settings {
     voice: Option<String>,
     config: SpeakConfig,
     sample_rate_hz: Option<u32>,
+    is_ssml: bool,
 }
 
 impl Incoming {
     /// The settings in it, if there are any.
     fn settings(&self, usual: &SpeakConfig) -> Option<Settings> {
         let numbers = [self.speed, self.pitch_semitones, self.volume_db];
-        let has_any =
-            self.voice.is_some() || self.sample_rate_hz.is_some() || numbers.iter().any(Option::is_some);
+        let has_any = self.ssml
+            || self.voice.is_some()
+            || self.sample_rate_hz.is_some()
+            || numbers.iter().any(Option::is_some);
         let config = SpeakConfig {
             rate: self.speed.unwrap_or(usual.rate),
             pitch_semitones: self.pitch_semitones.unwrap_or(usual.pitch_semitones),
             volume_db: self.volume_db.unwrap_or(usual.volume_db),
             ..usual.clone()
         };
-        has_any.then(|| Settings { voice: self.voice.clone(), config, sample_rate_hz: self.sample_rate_hz })
+        let Self { sample_rate_hz, ssml: is_ssml, .. } = *self;
+        has_any.then(|| Settings { voice: self.voice.clone(), config, sample_rate_hz, is_ssml })
     }
 }
 
@@ -220,6 +229,7 @@ impl Session {
             voice: None,
             config: self.app.shared.settings().speech.clone(),
             sample_rate_hz: None,
+            is_ssml: false,
         };
         let settings = settings.unwrap_or_else(usual);
         while self.speaking.try_join_next().is_some() {}
@@ -264,11 +274,22 @@ async fn tell(outgoing: &Sender<Message>, value: Value) {
 /// Speaks an utterance to its end.
 async fn speak(
     app: &Arc<App>,
-    settings: Settings,
-    pieces: UnboundedReceiver<String>,
+    mut settings: Settings,
+    mut pieces: UnboundedReceiver<String>,
     (outgoing, number): (&Sender<Message>, u64),
 ) -> Result<(), Refusal> {
-    let (text, mut utterance) = Utterance::begin(app, settings.voice, settings.config, Pacing::Live).await?;
+    let mut whole = None;
+    if settings.is_ssml {
+        let mut document = String::new();
+        while let Some(piece) = pieces.recv().await {
+            document.push_str(&piece);
+        }
+        let script = Script::read(&document)?;
+        settings.config.directions = script.directions.into();
+        whole = Some(script.text);
+    }
+    let pacing = if whole.is_some() { Pacing::Unhurried } else { Pacing::Live };
+    let (text, mut utterance) = Utterance::begin(app, settings.voice, settings.config, pacing).await?;
     let voice_hz = utterance.sample_rate_hz();
     let client_hz = settings.sample_rate_hz.unwrap_or(voice_hz);
     let mut encoder = Encoder::new(Format::Pcm, voice_hz, client_hz)?;
@@ -300,7 +321,7 @@ async fn speak(
     };
     tokio::select! {
         outcome = hear => outcome,
-        never = write_text(text, pieces) => match never {},
+        never = write_text(text, whole, pieces) => match never {},
     }
 }
 
@@ -311,8 +332,15 @@ async fn send(outgoing: &Sender<Message>, bytes: Vec<u8>) {
 }
 
 /// Hands the text on, and says when it has ended.
-async fn write_text(text: UtteranceText, mut pieces: UnboundedReceiver<String>) -> std::convert::Infallible {
-    while let Some(piece) = pieces.recv().await {
+async fn write_text(
+    text: UtteranceText,
+    mut whole: Option<String>,
+    mut pieces: UnboundedReceiver<String>,
+) -> std::convert::Infallible {
+    while let Some(piece) = match whole.take() {
+        Some(whole) => Some(whole),
+        None => pieces.recv().await,
+    } {
         if !text.push(&piece).await {
             break;
         }
@@ -341,6 +369,13 @@ fn mark(event: &StreamEvent, utterance: u64, sample_rate_hz: u32) -> Option<Valu
             "word": phone.word,
             "start_s": seconds(phone.samples.start),
             "end_s": seconds(phone.samples.end),
+        })),
+        StreamEvent::Mark(mark) => Some(json!({
+            "type": "mark",
+            "utterance": utterance,
+            "name": mark.name,
+            "source": mark.source,
+            "start_s": seconds(mark.sample),
         })),
         StreamEvent::Unspoken { kind, source } => Some(json!({
             "type": "unspoken",

@@ -19,6 +19,7 @@ use super::server::App;
 use super::utterance::{Progress, Utterance};
 use crate::daemon::StreamEvent;
 use crate::engine::{Pacing, SpeakConfig};
+use crate::markup::Script;
 use crate::text::normalise;
 
 pub(super) const RATES_HZ: std::ops::RangeInclusive<u32> = 8000..=48_000;
@@ -34,6 +35,9 @@ struct SpeechRequest {
     stream: Option<bool>,
     /// Ours.
     sample_rate_hz: Option<u32>,
+    /// Ours: whether the input is a document of SSML.
+    #[serde(default)]
+    ssml: bool,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +97,12 @@ impl SpeechRequest {
         let voice = self.voice.map(|voice| match voice {
             VoiceName::Name(id) | VoiceName::Object { id } => id,
         });
-        Ok(Wanted { input: self.input, voice, config, format, sample_rate_hz: self.sample_rate_hz, shape })
+        let mut input = self.input;
+        if self.ssml {
+            let script = Script::read(&input)?;
+            (input, config.directions) = (script.text, script.directions.into());
+        }
+        Ok(Wanted { input, voice, config, format, sample_rate_hz: self.sample_rate_hz, shape })
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) async fn apply(
 ) -> Result<Value, Refusal> {
     let settings = shared.settings();
     Ok(match request {
-        Request::Say(speech) => json!({ "job": client.say(speech.into_say(&settings.speech, false))? }),
-        Request::Now(speech) => json!({ "job": client.say(speech.into_say(&settings.speech, true))? }),
+        Request::Say(speech) => json!({ "job": client.say(speech.into_say(&settings.speech, false)?)? }),
+        Request::Now(speech) => json!({ "job": client.say(speech.into_say(&settings.speech, true)?)? }),
         Request::Append { job, text } => {
             client.append(job, &text)?;
             json!({ "job": job })

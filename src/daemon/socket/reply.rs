@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::PROTOCOL;
 use crate::daemon::speaker::{CancelReason, SpeakerError, SpeakerEvent, Told};
 use crate::engine::WordMark;
+use crate::markup::SsmlError;
 
 /// Why nothing was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,12 @@ impl Refusal {
 
     pub fn bad_request(error: &serde_json::Error) -> Self {
         Self::new("bad_request", format!("request: {error}"))
+    }
+}
+
+impl From<SsmlError> for Refusal {
+    fn from(error: SsmlError) -> Self {
+        Self::new("bad_ssml", format!("{error}; {}", error.hint()))
     }
 }
 
@@ -61,6 +68,9 @@ pub fn event(told: &Told) -> Value {
             let mut line = word(mark);
             line["event"] = "word".into();
             line
+        }
+        SpeakerEvent::Mark(mark) => {
+            json!({ "event": "mark", "name": mark.name, "text": mark.source, "sample": mark.sample })
         }
         SpeakerEvent::Unspoken { kind, source } => {
             json!({ "event": "unspoken", "kind": kind.name(), "text": [source.start, source.end] })

@@ -7,6 +7,7 @@ use super::reply::Refusal;
 use crate::daemon::queue::JobNumber;
 use crate::daemon::speaker::Say;
 use crate::engine::SpeakConfig;
+use crate::markup::Script;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -58,6 +59,9 @@ pub struct Speech {
     /// Whether more follows.
     #[serde(default)]
     pub more: bool,
+    /// Whether the text is a document of SSML, which must be whole.
+    #[serde(default)]
+    pub ssml: bool,
     /// The voice.
     pub voice: Option<String>,
     /// The greater, the sooner.
@@ -80,24 +84,34 @@ pub struct Speech {
 
 impl Speech {
     /// As the loudspeaker wants it.
-    pub fn into_say(self, usual: &SpeakConfig, is_urgent: bool) -> Say {
+    ///
+    /// # Errors
+    /// It is SSML that cannot be read, or not whole.
+    pub fn into_say(self, usual: &SpeakConfig, is_urgent: bool) -> Result<Say, Refusal> {
+        if self.ssml && self.more {
+            return Err(Refusal::new("bad_request", "ssml: expected the whole document, got `more`"));
+        }
+        let script = if self.ssml { Some(Script::read(&self.text)?) } else { None };
+        let Script { text, directions } =
+            script.unwrap_or(Script { text: self.text, directions: usual.directions.as_ref().clone() });
         let speech = SpeakConfig {
             rate: self.rate.unwrap_or(usual.rate),
             pitch_semitones: self.pitch_semitones.unwrap_or(usual.pitch_semitones),
             volume_db: self.volume_db.unwrap_or(usual.volume_db),
             expressiveness: self.expressiveness.unwrap_or(usual.expressiveness),
             seed: self.seed.unwrap_or(usual.seed),
+            directions: directions.into(),
             ..usual.clone()
         };
-        Say {
-            text: self.text,
+        Ok(Say {
+            text,
             is_whole: !self.more,
             voice: self.voice,
             speech,
             priority: self.priority,
             is_urgent,
             ends_with_client: self.ends_with_client,
-        }
+        })
     }
 }
 
@@ -131,6 +145,21 @@ mod tests {
         assert_eq!(id, serde_json::json!([1, "a"]));
         let speech = Speech { text: "Hi.".into(), rate: Some(1.5), ..Speech::default() };
         assert_eq!(request.ok(), Some(Request::Say(speech)));
+    }
+
+    #[test]
+    fn ssml_is_read_before_it_is_taken() {
+        let say = |line: &str| match request(line).unwrap() {
+            Request::Say(speech) => speech.into_say(&SpeakConfig::default(), false),
+            other => panic!("{other:?}"),
+        };
+        let taken = say(r#"{"do":"say","ssml":true,"text":"<speak>A<break/>b</speak>"}"#).unwrap();
+        assert_eq!((taken.text.as_str(), taken.speech.directions.marks().len()), ("A, b", 0));
+        let plain = say(r#"{"do":"say","text":"<speak>"}"#).unwrap();
+        assert_eq!(plain.text, "<speak>", "plain text needs no escaping");
+        let code = |line: &str| say(line).unwrap_err().code;
+        assert_eq!(code(r#"{"do":"say","ssml":true,"text":"<speak>"}"#), "bad_ssml");
+        assert_eq!(code(r#"{"do":"say","ssml":true,"more":true,"text":""}"#), "bad_request");
     }
 
     #[test]

@@ -13,9 +13,7 @@ use crate::audio::{Control, Progress};
 use crate::daemon::metrics::UtteranceMeter;
 use crate::daemon::queue::JobNumber;
 use crate::daemon::voices::Voices;
-use crate::engine::{
-    Engine, EngineConfig, Event, JobError, JobListener, Pacing, Report, Synthesizer, WordMark,
-};
+use crate::engine::{Engine, EngineConfig, Event, JobError, JobListener, Pacing, Report, Synthesizer};
 
 /// How often it looks what was heard while it speaks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -108,9 +106,9 @@ impl Mouth<'_> {
             let report =
                 current.job.as_ref().map_or(Some(Err(JobError::Ended.into())), |job| job.try_report());
             let now = control.progress();
-            for word in ear.take_heard(now.played_samples, matches!(&report, Some(Ok(r)) if !r.is_cancelled))
-            {
-                current.utterance.verdict.tell(SpeakerEvent::Word(word));
+            let is_over = matches!(&report, Some(Ok(report)) if !report.is_cancelled);
+            for event in ear.take_heard(now.played_samples, is_over) {
+                current.utterance.verdict.tell(event);
             }
             if let Some(report) = report {
                 return report;
@@ -133,11 +131,19 @@ struct Ear(Mutex<Heard>);
 struct Heard {
     /// Where the utterance begins among all samples that the sink was given.
     start_samples: Option<u64>,
-    /// Words that were made but not heard yet. As many as the engine is ahead.
-    words: VecDeque<WordMark>,
+    /// Words and marks that were made but not heard yet, and where they begin. As many as the engine is ahead.
+    waiting: VecDeque<(u64, SpeakerEvent)>,
     events: u64,
     /// Made so far.
     samples: usize,
+}
+
+impl Heard {
+    /// Words of a phrase come before its marks, but not all are heard before them.
+    fn wait(&mut self, sample: u64, event: SpeakerEvent) {
+        let at = self.waiting.partition_point(|(before, _)| *before <= sample);
+        self.waiting.insert(at, (sample, event));
+    }
 }
 
 impl Ear {
@@ -145,16 +151,16 @@ impl Ear {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Words of which the beginning has been played, or all.
-    fn take_heard(&self, played_samples: u64, all: bool) -> Vec<WordMark> {
+    /// Words and marks of which the beginning has been played, or all.
+    fn take_heard(&self, played_samples: u64, all: bool) -> Vec<SpeakerEvent> {
         let mut heard = self.heard();
         let Some(start) = heard.start_samples else { return Vec::new() };
         let count = if all {
-            heard.words.len()
+            heard.waiting.len()
         } else {
-            heard.words.iter().take_while(|word| start + word.samples.start < played_samples).count()
+            heard.waiting.iter().take_while(|(sample, _)| start + sample < played_samples).count()
         };
-        heard.words.drain(..count).collect()
+        heard.waiting.drain(..count).map(|(_, event)| event).collect()
     }
 }
 
@@ -172,7 +178,8 @@ fn listen(
         heard.events += 1;
         match event {
             Event::Begin => mailbox.tell(job, SpeakerEvent::Begin { sample_rate_hz }),
-            Event::Word(mark) => heard.words.push_back(mark),
+            Event::Word(mark) => heard.wait(mark.samples.start, SpeakerEvent::Word(mark)),
+            Event::Mark(mark) => heard.wait(mark.sample, SpeakerEvent::Mark(mark)),
             Event::Unspoken(part) => {
                 mailbox.tell(job, SpeakerEvent::Unspoken { kind: part.kind, source: part.source });
             }

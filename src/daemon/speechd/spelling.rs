@@ -1,53 +1,12 @@
 //! Characters and keys by name.
 
 use crate::daemon::ssml::{MarkedText, TextMark};
-
-/// The names of what makes no sound as a part of a text.
-const NAMES: &[(char, &str)] = &[
-    (' ', "space"),
-    ('\n', "new line"),
-    ('\t', "tab"),
-    ('!', "exclamation mark"),
-    ('"', "quotation mark"),
-    ('#', "number sign"),
-    ('$', "dollar"),
-    ('%', "percent"),
-    ('&', "ampersand"),
-    ('\'', "apostrophe"),
-    ('(', "left parenthesis"),
-    (')', "right parenthesis"),
-    ('*', "asterisk"),
-    ('+', "plus"),
-    (',', "comma"),
-    ('-', "hyphen"),
-    ('.', "dot"),
-    ('/', "slash"),
-    (':', "colon"),
-    (';', "semicolon"),
-    ('<', "less than"),
-    ('=', "equals"),
-    ('>', "greater than"),
-    ('?', "question mark"),
-    ('@', "at"),
-    ('[', "left bracket"),
-    ('\\', "backslash"),
-    (']', "right bracket"),
-    ('^', "caret"),
-    ('_', "underscore"),
-    ('`', "backquote"),
-    ('{', "left brace"),
-    ('|', "vertical bar"),
-    ('}', "right brace"),
-    ('~', "tilde"),
-    ('…', "ellipsis"),
-    ('–', "dash"),
-    ('—', "long dash"),
-];
+use crate::text::mark_name;
 
 /// A character's name, as text to be spoken: a letter is written such that it is not taken for a word.
 pub fn char_name(char: char, names_capitals: bool) -> String {
-    if let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == char) {
-        return (*name).into();
+    if let Some(name) = mark_name(char) {
+        return name.into();
     }
     if !char.is_alphabetic() {
         return char.into();

@@ -278,7 +278,10 @@ impl<S: AsyncRead + AsyncWrite + Send> Session<S> {
                         meter.end(&report);
                         drop(report?);
                     }
-                    StreamEvent::Unspoken { .. } | StreamEvent::Word(_) | StreamEvent::Phone(_) => {}
+                    StreamEvent::Unspoken { .. }
+                    | StreamEvent::Word(_)
+                    | StreamEvent::Phone(_)
+                    | StreamEvent::Mark(_) => {}
                 }
             }
             self.wire.send(&track.stop()).await

@@ -21,7 +21,7 @@ pub enum Boundary {
 
 /// Words that belong to the next one.
 #[rustfmt::skip]
-const BEFORE_NOUN: &[&str] = &[
+pub(in crate::text) const BEFORE_NOUN: &[&str] = &[
     // Articles, determiners.
     "a", "all", "an", "another", "any", "both", "each", "either", "every", "her", "his", "its", "my", "neither",
     "no", "our", "some", "that", "the", "their", "these", "this", "those", "whose", "your",
@@ -40,7 +40,7 @@ const BEFORE_NOUN: &[&str] = &[
 ];
 /// Words that begin a phrase.
 #[rustfmt::skip]
-const PHRASE_STARTS: &[&str] = &[
+pub(in crate::text) const PHRASE_STARTS: &[&str] = &[
     "about", "above", "across", "after", "against", "along", "although", "among", "and", "around", "as", "at",
     "because", "before", "behind", "below", "beside", "between", "beyond", "but", "by", "during", "for", "from",
     "if", "in", "inside", "into", "near", "nor", "on", "onto", "opposite", "or", "outside", "over", "since", "so",
@@ -315,7 +315,7 @@ fn found(candidate: Candidate) -> Found {
 fn word_of(kind: &TokenKind) -> Option<&str> {
     match kind {
         TokenKind::Word(word) => Some(word),
-        TokenKind::Letter(_) | TokenKind::Pause(_) => None,
+        TokenKind::Letter(_) | TokenKind::Phones { .. } | TokenKind::Pause(_) => None,
     }
 }
 
@@ -324,6 +324,6 @@ fn boundary_of(kind: &TokenKind) -> Option<Boundary> {
         TokenKind::Pause(Pause::Stop | Pause::Question | Pause::Exclamation) => Some(Boundary::Sentence),
         TokenKind::Pause(Pause::Comma | Pause::Colon) => Some(Boundary::Clause),
         TokenKind::Pause(Pause::Start | Pause::Break) => Some(Boundary::Phrase),
-        TokenKind::Word(_) | TokenKind::Letter(_) => None,
+        TokenKind::Word(_) | TokenKind::Letter(_) | TokenKind::Phones { .. } => None,
     }
 }

@@ -15,6 +15,7 @@ mod pending;
 
 pub use boundary::Boundary;
 use boundary::{Assume, Cut, Need, search};
+pub(super) use boundary::{BEFORE_NOUN, PHRASE_STARTS};
 use pending::Pending;
 
 use super::TextChunk;
