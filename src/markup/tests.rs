@@ -160,10 +160,10 @@ fn documents_have_limits() {
     let nested = |depth| format!("{}x{}", "<p>".repeat(depth), "</p>".repeat(depth));
     assert!(Script::read(&format!("<speak>{}</speak>", nested(MAX_DEPTH - 1))).is_ok());
     assert!(error(&format!("<speak>{}</speak>", nested(MAX_DEPTH))).contains("elements in each other"));
-    assert!(error(&"<p>".repeat(300_000)).contains("expected one `<speak>`"));
+    assert!(error(&"<p>".repeat(100_000)).contains("expected one `<speak>`"));
     assert!(error(&" ".repeat(MAX_DOCUMENT_BYTES + 1)).contains("expected at most"));
     let letters =
-        format!("<speak><say-as interpret-as='characters'>{}</say-as></speak>", "w".repeat(1_000_000));
+        format!("<speak><say-as interpret-as='characters'>{}</say-as></speak>", "w".repeat(300_000));
     assert!(error(&letters).contains("expected at most"), "what it becomes is limited too");
     let attributes: String = (0..40).map(|i| format!(" a{i}='x'")).collect();
     assert!(Script::read(&format!("<speak{attributes}/>")).is_err());

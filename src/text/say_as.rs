@@ -77,12 +77,21 @@ pub(crate) fn say_as(content: &str, interpret_as: &str, format: &str) -> Option<
 
 /// Letters, digits and signs by name, with a little time between words.
 fn characters(content: &str) -> String {
-    let named = |c: char| match mark_name(c) {
-        _ if c.is_whitespace() => ",".to_owned(),
-        Some(name) => name.to_owned(),
-        None => letters(&fold_word(&c.to_string())).unwrap_or_else(|| c.to_string()),
-    };
-    content.chars().map(named).collect::<Vec<_>>().join(" ")
+    let mut said = String::new();
+    for c in content.chars() {
+        if !said.is_empty() {
+            said.push(' ');
+        }
+        match mark_name(c) {
+            _ if c.is_whitespace() => said.push(','),
+            Some(name) => said.push_str(name),
+            None => match letters(&fold_word(c.encode_utf8(&mut [0; 4]))) {
+                Some(letters) => said.push_str(&letters),
+                None => said.push(c),
+            },
+        }
+    }
+    said
 }
 
 /// The names of letters, with their phones; `None` if there are other characters, or none.
