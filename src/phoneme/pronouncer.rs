@@ -196,7 +196,7 @@ impl Pronouncer {
     pub fn pronunciations(&self, tokens: &[&Token]) -> Vec<Option<Pronunciation>> {
         // A breath within a phrase parts no words that belong together.
         let is_breath = |token: &&Token| token.kind == TokenKind::Pause(Pause::Break);
-        if tokens.iter().any(|token| is_breath(token)) {
+        if tokens.iter().any(is_breath) {
             let others: Vec<&Token> = tokens.iter().copied().filter(|token| !is_breath(token)).collect();
             let mut words = self.pronunciations(&others).into_iter();
             let of_token = |token: &&Token| if is_breath(token) { None } else { words.next().flatten() };
