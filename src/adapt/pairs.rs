@@ -8,16 +8,27 @@ use super::cepstrum::{Moments, cepstra};
 use super::recordings::{Problem, Remark, Take, check_recordings, folder_of};
 use crate::acoustic::FastSpeech;
 use crate::signal::resample;
-use crate::train::features::{FeatureConfig, FeatureExtractor, Tracks, Utterance};
+use crate::train::features::{FeatureConfig, FeatureExtractor, TimedPhones, Tracks, Utterance};
 
 /// All recordings together may last this long: their features are held in memory.
 const MAX_SECONDS: f64 = 3600.0;
-/// Largest fit by the base voice, another speaker: of true transcripts the worst had 1.02.
-pub(super) const MAX_FIT_BEFORE: f64 = 1.15;
-/// Largest fit by the voice whose output layers have learnt the speaker: of true transcripts the worst had 0.49.
-pub(super) const MAX_FIT_AFTER: f64 = 0.7;
-/// A recording may last so many times as long as the voice would speak, or as short, compared with the others.
-const MAX_STRETCH: f64 = 1.7;
+/// What is asked of a pair, by one alignment of all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pass {
+    /// Its name in reports.
+    pub name: &'static str,
+    max_fit: Fit,
+    max_unwritten_seconds: f64,
+}
+
+/// By the base voice, another speaker: of true transcripts the worst fit was 1.02, and 0.6 s lay in pauses.
+pub(super) const FIRST_PASS: Pass =
+    Pass { name: "align", max_fit: 1.15, max_unwritten_seconds: f64::INFINITY };
+/// By the voice whose output layers have learnt the speaker: the worst were 0.49, and 0.08 s.
+pub(super) const SECOND_PASS: Pass = Pass { name: "align again", max_fit: 0.7, max_unwritten_seconds: 0.4 };
+
+/// What counts as loud: so much of the energy that only a tenth of the frames surpass.
+const LOUD_SHARE: f32 = 0.1;
 /// Never louder than this.
 const MAX_PEAK: f32 = 0.98;
 
@@ -41,6 +52,8 @@ pub(super) struct Pair {
     pub text: String,
     /// Where its speech begins in the file.
     pub start_seconds: f64,
+    /// How long it is.
+    pub seconds: f64,
     pub tracks: Tracks,
     cepstra: Vec<f32>,
 }
@@ -69,12 +82,6 @@ pub struct PairFit {
     pub stage: &'static str,
     /// See [`Fit`].
     pub fit: Fit,
-}
-
-impl Pair {
-    pub(super) fn seconds(&self, rate_hz: u32) -> f64 {
-        self.tracks.samples.len() as f64 / f64::from(rate_hz)
-    }
 }
 
 /// Checks, resamples, levels and analyses the recordings, of which those from `test_from` on are to measure on.
@@ -123,7 +130,8 @@ pub(super) fn prepare(
         let tracks = extractor.tracks(index, samples)?;
         let cepstra = cepstra(&tracks.mel, features.mel.band_count);
         let text = take.text.clone().unwrap_or_default();
-        pairs.push(Pair { take, is_test, text, start_seconds, tracks, cepstra });
+        let seconds = tracks.samples.len() as f64 / f64::from(rate_hz);
+        pairs.push(Pair { take, is_test, text, start_seconds, seconds, tracks, cepstra });
     }
     Ok((pairs, usage))
 }
@@ -140,10 +148,10 @@ fn level<T>(sounds: &mut [(T, Vec<f32>)], level_dbfs: f32) {
     }
 }
 
-/// Aligns all pairs by `model`; one whose fit is above `max_fit` is refused.
+/// Aligns all pairs by `model`; what does not come up to `pass` is refused.
 pub(super) fn align_pairs(
     model: &FastSpeech,
-    (pairs, max_fit): (&[Pair], Fit),
+    (pairs, pass): (&[Pair], Pass),
     progress: &mut dyn FnMut(usize, usize) -> Result<(), AdaptError>,
 ) -> Result<Vec<Fitted>, AdaptError> {
     let aligner = Aligner::new(model);
@@ -155,9 +163,8 @@ pub(super) fn align_pairs(
         .iter()
         .map(|script| script.as_ref().map_or_else(Vec::new, |script| made.features(&script.cepstra)))
         .collect();
-    let stretches = stretches(pairs, &scripts);
     let mut results = Vec::with_capacity(pairs.len());
-    for (index, (pair, stretch)) in pairs.iter().zip(stretches).enumerate() {
+    for (index, pair) in pairs.iter().enumerate() {
         let recording = spoken.features(&pair.cepstra);
         let along = |other: usize| align(scripts[other].as_ref()?, &made[other], &recording);
         // Transcripts of about the same length, so that only what is said makes the difference.
@@ -170,10 +177,11 @@ pub(super) fn align_pairs(
             None => Err(Problem::Misfit(1.0)),
             Some(own) => {
                 let fit = if chance.is_finite() { f64::from(own.distance) / chance } else { 0.0 };
-                if fit > max_fit {
+                let unwritten_seconds = pair.seconds * loud_pause_share(&pair.tracks.energy, &own.timed);
+                if fit > pass.max_fit {
                     Err(Problem::Misfit(fit))
-                } else if !(1.0 / MAX_STRETCH..=MAX_STRETCH).contains(&stretch) {
-                    Err(Problem::Length(stretch))
+                } else if unwritten_seconds > pass.max_unwritten_seconds {
+                    Err(Problem::Unwritten(unwritten_seconds))
                 } else {
                     Ok((own, fit))
                 }
@@ -184,19 +192,23 @@ pub(super) fn align_pairs(
     Ok(results)
 }
 
-/// How long each recording lasts, against what the voice would need for its transcript; 1 is this speaker's median. A
-/// transcript that lacks words still sounds like the sound it goes with, but for its end.
-fn stretches(pairs: &[Pair], scripts: &[Option<Script>]) -> Vec<f64> {
-    let ratio = |(pair, script): (&Pair, &Option<Script>)| {
-        let script_values = script.as_ref().map_or(0, |script| script.cepstra.len()).max(1);
-        pair.cepstra.len() as f64 / script_values as f64
-    };
-    let mut stretches: Vec<f64> = pairs.iter().zip(scripts).map(ratio).collect();
-    let mut sorted = stretches.clone();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
-    stretches.iter_mut().for_each(|stretch| *stretch /= median);
-    stretches
+/// The share of the frames that are loud although the transcript has a pause there. Words that it lacks end up in pauses,
+/// and fit as well as any silence.
+fn loud_pause_share(energy: &[f32], timed: &TimedPhones) -> f64 {
+    let mut sorted = energy.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let loud = LOUD_SHARE * sorted.get(sorted.len() * 9 / 10).copied().unwrap_or(0.0);
+    let mut frames = energy.iter();
+    let loud_frames: usize = timed
+        .phones
+        .iter()
+        .zip(&timed.durations_frames)
+        .map(|(phone, &duration)| {
+            let is_pause = phone.symbol.pause().is_some();
+            frames.by_ref().take(duration as usize).filter(|energy| is_pause && **energy > loud).count()
+        })
+        .sum();
+    loud_frames as f64 / energy.len().max(1) as f64
 }
 
 /// The utterances of aligned pairs.
@@ -208,4 +220,27 @@ pub(super) fn utterances<'a>(pairs: impl Iterator<Item = (&'a Pair, &'a Alignmen
             pair.tracks.clone().with_phones(index, alignment.timed.clone(), names)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phoneme::{Phone, Symbol, WordPosition};
+
+    #[test]
+    fn only_what_is_loud_in_a_pause_counts() {
+        let phone = |name: &str| Phone {
+            symbol: Symbol::parse(name).unwrap(),
+            word: None,
+            word_position: WordPosition::Single,
+            phrase_position: 0,
+        };
+        let timed = TimedPhones {
+            phones: vec![phone("^"), phone("AA1"), phone(".")],
+            durations_frames: vec![2, 4, 4],
+        };
+        let share = |energy: [f32; 10]| loud_pause_share(&energy, &timed);
+        assert_eq!(share([0.1, 0.1, 9.0, 9.0, 9.0, 9.0, 0.1, 0.1, 0.1, 0.1]), 0.0);
+        assert_eq!(share([0.1, 0.1, 9.0, 9.0, 9.0, 9.0, 0.1, 9.0, 9.0, 0.1]), 0.2);
+    }
 }

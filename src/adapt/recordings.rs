@@ -92,9 +92,9 @@ pub enum Problem {
     /// The sound does not follow the transcript.
     #[error("does not sound like its transcript (fit {0:.2}); check the text, or the language")]
     Misfit(f64),
-    /// The sound is much longer or shorter than the transcript, by this speaker's measure.
-    #[error("lasts {0:.1} times as long as this speaker needs for its transcript; check the text")]
-    Length(f64),
+    /// Something is said where the transcript has a pause.
+    #[error("says {0:.1} s more than its transcript; complete the text")]
+    Unwritten(f64),
 }
 
 /// A problem and the file that has it.

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 
 use super::boundaries;
 use super::measure::compare;
-use super::pairs::{Fit, MAX_FIT_AFTER, MAX_FIT_BEFORE, Pair, PairFit, Usage, align_pairs, prepare};
+use super::pairs::{FIRST_PASS, Pair, PairFit, Pass, SECOND_PASS, Usage, align_pairs, prepare};
 use super::pictures::pictures;
 use super::plan::gigaflops;
 use super::recordings::{Remark, find_recordings};
@@ -33,12 +33,12 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
 
     let synthesizer = Synthesizer::new(&base).map_err(|error| AdaptError::Speech(Box::new(error)))?;
     let model = synthesizer.acoustic();
-    let (kept, alignments) = keep_fitting((model, MAX_FIT_BEFORE, "align"), (pairs, &mut usage), observer)?;
+    let (kept, alignments) = keep_fitting((model, FIRST_PASS), (pairs, &mut usage), observer)?;
     job.enough(&kept, &usage)?;
     let rate_hz = job.features.mel.sample_rate_hz;
     let speech = |pairs: &[Pair]| {
         let to_learn = pairs.iter().filter(|pair| !pair.is_test);
-        to_learn.fold((0, 0.0), |(count, seconds), pair| (count + 1, seconds + pair.seconds(rate_hz)))
+        to_learn.fold((0, 0.0), |(count, seconds), pair| (count + 1, seconds + pair.seconds))
     };
     let plan = Plan::new(config, speech(&kept), gigaflops()?)?;
     go_on(observer(Event::Planned(&plan)))?;
@@ -56,8 +56,7 @@ pub fn adapt(config: &AdaptConfig, observer: &mut Observer<'_>) -> Result<Report
     stages.push(job.train(&mut task, &stage, (&folder, observer))?);
 
     drop(sets);
-    let (kept, alignments) =
-        keep_fitting((task.model(), MAX_FIT_AFTER, "align again"), (kept, &mut usage), observer)?;
+    let (kept, alignments) = keep_fitting((task.model(), SECOND_PASS), (kept, &mut usage), observer)?;
     job.enough(&kept, &usage)?;
     (usage.used, usage.seconds) = speech(&kept);
     let hop_seconds = job.features.mel.hop_samples as f64 / f64::from(rate_hz);
@@ -151,18 +150,18 @@ fn install(voice: &Voice, config: &AdaptConfig) -> Result<(), AdaptError> {
 
 /// Aligns the pairs by a model; those that do not fit their transcripts are reported and dropped.
 fn keep_fitting(
-    (model, max_fit, stage): (&FastSpeech, Fit, &'static str),
+    (model, pass): (&FastSpeech, Pass),
     (pairs, usage): (Vec<Pair>, &mut Usage),
     observer: &mut Observer<'_>,
 ) -> Result<(Vec<Pair>, Vec<Alignment>), AdaptError> {
-    let aligned = align_pairs(model, (&pairs, max_fit), &mut |done, total| {
-        go_on(observer(Event::Progress { stage, done: done as u64, total: total as u64 }))
+    let aligned = align_pairs(model, (&pairs, pass), &mut |done, total| {
+        go_on(observer(Event::Progress { stage: pass.name, done: done as u64, total: total as u64 }))
     })?;
     let (mut kept, mut alignments) = (Vec::new(), Vec::new());
     for (pair, result) in pairs.into_iter().zip(aligned) {
         match result {
             Ok((alignment, fit)) => {
-                usage.fits.push(PairFit { file: pair.take.name(), stage, fit });
+                usage.fits.push(PairFit { file: pair.take.name(), stage: pass.name, fit });
                 kept.push(pair);
                 alignments.push(alignment);
             }
