@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use fastglow::engine::{Event, SpeakConfig, Synthesizer};
 use fastglow::import::Checkpoint;
+use fastglow::vocoder::Denoiser;
 use fastglow::voice::{Packing, Source, Voice};
 
 use crate::checkpoints::{self, Sizes};
@@ -87,6 +89,55 @@ fn two_checkpoints_become_a_voice_that_speaks() {
     let error = folder.fails("speak --voice both.gguf --speaker 1 -o c.wav Well.", 1);
     assert!(error.contains("speaker"), "{error}");
     assert!(!folder.path("c.wav").exists());
+}
+
+/// In windows as at once, and the first window sounds as soon as it did.
+#[test]
+fn the_hum_of_a_published_vocoder_is_taken_out_on_request_or_by_default() {
+    let folder = Folder::new();
+    folder.succeeds(&format!("{BOTH} -o plain.gguf"));
+    folder.succeeds(&format!("{BOTH} --denoise 0.3 -o clean.gguf"));
+    let load = |name: &str| Synthesizer::new(&folder.voice(name)).unwrap();
+    let speak = |synthesizer: &Synthesizer, config: SpeakConfig| {
+        let mut windows: Vec<Vec<f32>> = Vec::new();
+        let mut keep = |event: Event<'_>| {
+            if let Event::Samples(samples) = event {
+                windows.push(samples.to_vec());
+            }
+            std::ops::ControlFlow::Continue(())
+        };
+        let mut utterance = synthesizer.utterance(config).unwrap();
+        utterance.push("Well, yes. It is.", &mut keep).unwrap();
+        utterance.finish(&mut keep).unwrap();
+        windows
+    };
+    let quiet = SpeakConfig { noise_scale: 0.1, ..SpeakConfig::default() };
+    let (plain, clean) = (load("plain.gguf"), load("clean.gguf"));
+    let hum = speak(&plain, quiet.clone()).concat();
+    assert!(hum.iter().all(|sample| sample.abs() < 0.7), "nothing is limited");
+    let denoiser = Denoiser::new(plain.vocoder()).unwrap();
+    let want = denoiser.forward(&hum, 0.3).unwrap();
+    let close = |got: &[f32], want: &[f32]| {
+        assert_eq!(got.len(), want.len());
+        got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max) < 1e-5
+    };
+    assert!(!close(&hum, &want), "the denoiser does something");
+    for (first_window_frames, longest_window_frames) in [(1, 1), (3, 7), (8, 64), (1024, 1024)] {
+        let sizes = SpeakConfig { first_window_frames, longest_window_frames, ..quiet.clone() };
+        let asked = speak(&plain, SpeakConfig { denoise: Some(0.3), ..sizes.clone() });
+        assert!(close(&asked.concat(), &want), "{first_window_frames} frames");
+        assert!(close(&speak(&clean, sizes.clone()).concat(), &want), "by default");
+        let off = speak(&clean, SpeakConfig { denoise: Some(0.0), ..sizes });
+        assert!(close(&off.concat(), &hum), "not when told so");
+        if first_window_frames == 8 {
+            assert_eq!(asked[0].len(), 5 * 256, "three frames of eight wait for the next window");
+        }
+    }
+    folder.succeeds("speak --voice plain.gguf --denoise 0.3 -o a.wav Well.");
+    folder.succeeds("speak --voice clean.gguf -o b.wav Well.");
+    let bytes = |name: &str| std::fs::read(folder.path(name)).unwrap();
+    assert!(bytes("a.wav") == bytes("b.wav"));
+    assert!(folder.fails("speak --denoise 0.3 -o c.wav Well.", 3).contains("without a hum"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 
-use super::{Dropout, Layout};
+use super::{Config, Dropout, Layout};
 use crate::nn::ops::{self, Map};
 use crate::nn::{Conv1d, Conv1dConfig, LayerNorm, Linear, Padding as Edge, Params};
 
@@ -57,13 +57,15 @@ pub struct SelfAttention {
 }
 
 impl SelfAttention {
-    fn new((width, heads): (usize, usize), layout: Layout, params: &Params) -> Result<Self> {
+    fn new(sizes: FftSizes, params: &Params) -> Result<Self> {
+        let FftSizes { layout, width, attention, heads, .. } = sizes;
         let joined = layout == Layout::Native;
+        let output = if joined { width + attention } else { attention };
         Ok(Self {
-            query: Linear::new(width, width, &params.pp("query"))?,
-            key: Linear::new(width, width, &params.pp("key"))?,
-            value: Linear::new(width, width, &params.pp("value"))?,
-            output: Linear::new(if joined { 2 * width } else { width }, width, &params.pp("output"))?,
+            query: Linear::new(width, attention, &params.pp("query"))?,
+            key: Linear::new(width, attention, &params.pp("key"))?,
+            value: Linear::new(width, attention, &params.pp("value"))?,
+            output: Linear::new(output, width, &params.pp("output"))?,
             heads,
             joined,
         })
@@ -89,7 +91,7 @@ impl SelfAttention {
     fn forward(&self, xs: &Tensor, padding: &Padding) -> Result<Tensor> {
         let values = self.split(&self.value.forward(xs)?)?;
         let context = self.weights(xs, padding)?.matmul(&values)?;
-        let context = context.transpose(1, 2)?.contiguous()?.reshape(xs.shape())?;
+        let context = context.transpose(1, 2)?.contiguous()?.flatten_from(2)?;
         if self.joined {
             return self.output.forward(&Tensor::cat(&[xs, &context], 2)?);
         }
@@ -108,9 +110,33 @@ impl SelfAttention {
 pub(super) struct FftSizes {
     pub(super) layout: Layout,
     pub(super) width: usize,
+    /// Width of all heads together.
+    pub(super) attention: usize,
     pub(super) heads: usize,
-    pub(super) kernel: usize,
+    /// Taps of both convolutions.
+    pub(super) kernels: [usize; 2],
     pub(super) filter: usize,
+}
+
+impl FftSizes {
+    pub(super) fn encoder(config: &Config) -> Self {
+        Self::new(config, config.encoder_kernel, config.encoder_filter)
+    }
+
+    pub(super) fn decoder(config: &Config) -> Self {
+        Self::new(config, config.decoder_kernel, config.decoder_filter)
+    }
+
+    fn new(config: &Config, kernel: usize, filter: usize) -> Self {
+        Self {
+            layout: config.layout,
+            width: config.width,
+            attention: config.attention_width(),
+            heads: config.heads,
+            kernels: [kernel, config.contract_kernel()],
+            filter,
+        }
+    }
 }
 
 /// Attention and feed-forward, `[batch, time, width]` to the same shape, zeros in the padding.
@@ -124,11 +150,10 @@ pub struct FftBlock {
 
 impl FftBlock {
     pub(super) fn new(sizes: FftSizes, params: &Params) -> Result<Self> {
-        let FftSizes { layout, width, heads, kernel, filter } = sizes;
-        let expand = Conv1dConfig::new(kernel, Edge::Same);
-        let contract = Conv1dConfig::new(1, Edge::Same);
+        let FftSizes { width, kernels, filter, .. } = sizes;
+        let [expand, contract] = kernels.map(|kernel| Conv1dConfig::new(kernel, Edge::Same));
         Ok(Self {
-            attention: SelfAttention::new((width, heads), layout, &params.pp("attention"))?,
+            attention: SelfAttention::new(sizes, &params.pp("attention"))?,
             attention_norm: LayerNorm::new(width, &params.pp("attention_norm"))?,
             expand: Conv1d::new(width, filter, expand, &params.pp("expand"))?,
             contract: Conv1d::new(filter, width, contract, &params.pp("contract"))?,

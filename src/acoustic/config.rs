@@ -12,9 +12,24 @@ pub enum Layout {
     /// Our own: embeddings and positions concatenated and projected, attention joined with its block's input, a
     /// distribution over durations, Gaussian variances, a convolutional decoder with a pitch track.
     Native,
-    /// FastSpeech 2 as published ([Ren et al. 2020](https://arxiv.org/abs/2006.04558), ming024's code): sums instead of
-    /// concatenations, log-duration regression, quantised pitch and energy, an attention decoder.
+    /// As published, [`Model`] by model: sums instead of concatenations, duration regression, an attention decoder.
     Published,
+}
+
+/// Which published model it is, where the layout is [`Layout::Published`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Model {
+    /// FastSpeech 2 ([Ren et al. 2020](https://arxiv.org/abs/2006.04558), ming024's code): logarithms of durations, quantised
+    /// pitch and energy.
+    #[default]
+    FastSpeech2,
+    /// FastSpeech ([Ren et al. 2019](https://arxiv.org/abs/1905.09263), xcmyz's code): letters, durations in frames, neither
+    /// pitch nor energy, a post-net that listens both ways. Positions count from 1.
+    FastSpeech1,
+    /// FastPitch ([Łańcucki 2020](https://arxiv.org/abs/2006.06873), NVIDIA's code): logarithms of durations, pitch and, since
+    /// 1.1, energy as they are. Sines stand before cosines in its positions.
+    FastPitch,
 }
 
 /// A part of the post-net. The parts run in the order given, each on the mel that the one before it left.
@@ -44,6 +59,16 @@ pub enum PostNetPart {
         /// Number of layers.
         layers: usize,
     },
+    /// Convolutions of 1, 2, 3 … taps side by side, two more, highways, and a GRU that reads both ways
+    /// ([Wang et al. 2017](https://arxiv.org/abs/1703.10135)), projected and added to the mel.
+    Cbhg {
+        /// Convolutions side by side; the last has as many taps.
+        banks: usize,
+        /// Channels between the two convolutions after them.
+        width: usize,
+        /// Number of highways.
+        highways: usize,
+    },
 }
 
 /// The shape of an acoustic model, as stored in a voice.
@@ -52,6 +77,9 @@ pub enum PostNetPart {
 pub struct Config {
     /// How the blocks are joined.
     pub layout: Layout,
+    /// Which published model it is (published).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub model: Model,
     /// Rows of the symbol table, padding (0) included.
     pub symbols: usize,
     /// Mel bands.
@@ -60,6 +88,9 @@ pub struct Config {
     pub width: usize,
     /// Attention heads.
     pub heads: usize,
+    /// Width of one head (published); 0 for an equal share of the width.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub head_width: usize,
     /// Width of a symbol's vector (native; the published layout uses `width`).
     pub symbol_width: usize,
     /// Width of a word position's and of a phrase position's vector (native).
@@ -76,6 +107,9 @@ pub struct Config {
     pub decoder_blocks: usize,
     /// Taps of the decoder's convolutions.
     pub decoder_kernel: usize,
+    /// Taps of the second feed-forward convolution (published); 0 for one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub contract_kernel: usize,
     /// Channels between the decoder's feed-forward layers.
     pub decoder_filter: usize,
     /// Width of the predictors.
@@ -91,8 +125,11 @@ pub struct Config {
     /// Dropout in training.
     pub dropout: f32,
     /// Rows of the table of speakers (published); 0 where there is one speaker and no table.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub speakers: usize,
+    /// Whether energy is predicted (FastPitch).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub energy: bool,
     /// What normalised pitch and energy stand for (published), if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statistics: Option<PublishedStatistics>,
@@ -108,8 +145,8 @@ pub struct PublishedStatistics {
     pub energy: [f32; 2],
 }
 
-fn is_zero(count: &usize) -> bool {
-    *count == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Config {
@@ -117,10 +154,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             layout: Layout::Native,
+            model: Model::default(),
             symbols: SYMBOL_COUNT,
             mels: 80,
             width: 192,
             heads: 2,
+            head_width: 0,
             symbol_width: 128,
             prosody_width: 16,
             position_width: 64,
@@ -129,6 +168,7 @@ impl Default for Config {
             encoder_filter: 384,
             decoder_blocks: 6,
             decoder_kernel: 7,
+            contract_kernel: 0,
             decoder_filter: 576,
             predictor_width: 128,
             predictor_kernels: vec![1, 3, 3],
@@ -141,6 +181,7 @@ impl Default for Config {
             ],
             dropout: 0.1,
             speakers: 0,
+            energy: false,
             statistics: None,
         }
     }
@@ -161,10 +202,12 @@ impl Config {
     pub fn published() -> Self {
         Self {
             layout: Layout::Published,
+            model: Model::FastSpeech2,
             symbols: 361,
             mels: 80,
             width: 256,
             heads: 2,
+            head_width: 0,
             symbol_width: 256,
             prosody_width: 0,
             position_width: 256,
@@ -173,6 +216,7 @@ impl Config {
             encoder_filter: 1024,
             decoder_blocks: 6,
             decoder_kernel: 9,
+            contract_kernel: 0,
             decoder_filter: 1024,
             predictor_width: 256,
             predictor_kernels: vec![3, 3],
@@ -181,6 +225,7 @@ impl Config {
             post_net: vec![PostNetPart::Convolutions { width: 512, kernel: 5, layers: 5 }],
             dropout: 0.2,
             speakers: 0,
+            energy: false,
             statistics: None,
         }
     }
@@ -191,6 +236,13 @@ impl Config {
     /// A size is zero, beyond its limit, or does not fit another; the first one found is named.
     pub fn validate(&self) -> Result<(), Error> {
         let native = self.layout == Layout::Native;
+        if native
+            && (self.model != Model::default() || self.head_width + self.contract_kernel > 0 || self.energy)
+        {
+            let published = "nothing that belongs to the published layout alone";
+            return Err(bad("layout", published, "model, head_width, contract_kernel or energy"));
+        }
+        let has_bins = !native && self.model == Model::FastSpeech2;
         let limits = [
             ("symbols", self.symbols, 2, 4096),
             ("mels", self.mels, 2, 256),
@@ -208,18 +260,20 @@ impl Config {
             ("predictor_width", self.predictor_width, 1, 1024),
             ("predictor layers", self.predictor_kernels.len(), 1, 8),
             ("duration_bins", self.duration_bins, if native { 2 } else { 1 }, 1024),
-            ("variance_bins", self.variance_bins, if native { 0 } else { 2 }, 4096),
+            ("variance_bins", self.variance_bins, if has_bins { 2 } else { 0 }, 4096),
+            ("head_width", self.head_width, 0, 1024),
+            ("contract_kernel", self.contract_kernel, 0, 31),
             ("post-net parts", self.post_net.len(), 0, 8),
             ("speakers", self.speakers, 0, if native { 0 } else { 16_384 }),
         ];
         for (name, got, least, most) in limits {
             in_range(name, got, (least, most))?;
         }
-        let kernels = [self.encoder_kernel, self.decoder_kernel];
+        let kernels = [self.encoder_kernel, self.decoder_kernel, self.contract_kernel()];
         for kernel in kernels.into_iter().chain(self.predictor_kernels.iter().copied()) {
             odd("kernel", kernel)?;
         }
-        if !self.width.is_multiple_of(self.heads) {
+        if self.head_width == 0 && !self.width.is_multiple_of(self.heads) {
             return Err(bad("heads", format!("a divisor of the width {}", self.width), self.heads));
         }
         if !native && (self.symbol_width != self.width || self.position_width != self.width) {
@@ -259,6 +313,16 @@ impl Config {
         }
     }
 
+    /// Taps of the second feed-forward convolution.
+    pub fn contract_kernel(&self) -> usize {
+        self.contract_kernel.max(1)
+    }
+
+    /// Width of all heads together.
+    pub fn attention_width(&self) -> usize {
+        if self.head_width == 0 { self.width } else { self.heads * self.head_width }
+    }
+
     /// Most frames of one call. Attention in the decoder grows with the square of the frames.
     pub fn max_frames(&self) -> usize {
         match self.layout {
@@ -273,8 +337,12 @@ impl Config {
     }
 
     fn fft_macs(&self, kernel: usize, filter: usize, keys: usize) -> usize {
-        let joined = if self.layout == Layout::Native { 2 } else { 1 };
-        self.width * self.width * (3 + joined) + 2 * keys * self.width + self.width * filter * (kernel + 1)
+        let joined = if self.layout == Layout::Native { self.width * self.width } else { 0 };
+        let attention = self.attention_width();
+        4 * self.width * attention
+            + joined
+            + 2 * keys * attention
+            + self.width * filter * (kernel + self.contract_kernel())
     }
 
     fn predictor_macs(&self, outputs: usize) -> usize {
@@ -300,7 +368,14 @@ impl Config {
                         + self.predictor_macs(2 * VARIANCES)
                         + VARIANCES * self.width
                 }
-                Layout::Published => 3 * self.predictor_macs(1),
+                Layout::Published => {
+                    let predictors = match self.model {
+                        Model::FastSpeech2 => 3,
+                        Model::FastSpeech1 => 1,
+                        Model::FastPitch => 2 + usize::from(self.energy),
+                    };
+                    predictors * self.predictor_macs(1)
+                }
             }
     }
 
@@ -346,6 +421,11 @@ impl PostNetPart {
                 in_range("post-net kernel", kernel, (1, 31))?;
                 in_range("post-net layers", layers, (2, 16))
             }
+            PostNetPart::Cbhg { banks, width, highways } => {
+                in_range("post-net banks", banks, (1, 16))?;
+                in_range("post-net width", width, (1, 2048))?;
+                in_range("post-net highways", highways, (0, 16))
+            }
         }
     }
 
@@ -359,6 +439,11 @@ impl PostNetPart {
             }
             PostNetPart::Convolutions { width, kernel, layers } => {
                 kernel * width * (2 * mels + layers.saturating_sub(2) * width)
+            }
+            PostNetPart::Cbhg { banks, width, highways } => {
+                let taps = banks * (banks + 1) / 2 * mels + 3 * width * (banks + 1);
+                // A GRU each way: three gates of inputs and state; then the projection of both.
+                mels * (taps + 2 * highways * mels + 12 * mels + 2 * mels)
             }
         }
     }

@@ -3,8 +3,8 @@
 use candle_core::{Result, Tensor};
 
 use super::attention::FftSizes;
-use super::tokens::positions;
-use super::{Config, Dropout, FftBlock, Layout, Padding};
+use super::tokens::model_positions;
+use super::{Config, Dropout, FftBlock, Layout, Model, Padding};
 use crate::nn::ops::{self, Map};
 use crate::nn::{DepthwiseConv1d, LayerNorm, Linear, Params};
 
@@ -40,7 +40,12 @@ pub(super) enum Decoder {
     /// Cost grows with the frames; each output sees a fixed neighbourhood.
     Convolutions(Vec<ConvBlock>),
     /// Positions added, then FFT blocks.
-    Attention(Vec<FftBlock>),
+    Attention {
+        /// In order.
+        blocks: Vec<FftBlock>,
+        /// Whose positions.
+        model: Model,
+    },
 }
 
 impl Decoder {
@@ -51,19 +56,10 @@ impl Decoder {
                 .map(|i| ConvBlock::new(config, &params.pp(i)))
                 .collect::<Result<_>>()
                 .map(Self::Convolutions),
-            Layout::Published => {
-                let sizes = FftSizes {
-                    layout: config.layout,
-                    width: config.width,
-                    heads: config.heads,
-                    kernel: config.decoder_kernel,
-                    filter: config.decoder_filter,
-                };
-                blocks
-                    .map(|i| FftBlock::new(sizes, &params.pp(i)))
-                    .collect::<Result<_>>()
-                    .map(Self::Attention)
-            }
+            Layout::Published => blocks
+                .map(|i| FftBlock::new(FftSizes::decoder(config), &params.pp(i)))
+                .collect::<Result<_>>()
+                .map(|blocks| Self::Attention { blocks, model: config.model }),
         }
     }
 
@@ -72,9 +68,9 @@ impl Decoder {
             Self::Convolutions(blocks) => {
                 blocks.iter().try_fold(xs.clone(), |xs, block| block.forward(&xs, padding, dropout))
             }
-            Self::Attention(blocks) => {
+            Self::Attention { blocks, model } => {
                 let (_, frames, width) = xs.dims3()?;
-                let xs = xs.broadcast_add(&positions(frames, width, xs.device())?)?;
+                let xs = xs.broadcast_add(&model_positions(*model, frames, width, xs.device())?)?;
                 blocks.iter().try_fold(xs, |xs, block| block.forward(&xs, padding, dropout))
             }
         }

@@ -18,7 +18,7 @@ use super::config::FRAME_FEATURES;
 use super::decoder::Decoder;
 use super::predictor::{Predictor, duration_draw, round_keeping_sum};
 use super::published::PublishedAdaptor;
-use super::tokens::positions;
+use super::tokens::model_positions;
 use super::{
     Config, Controls, CounterNoise, Dropout, Error, F0_RANGE_HZ, FftBlock, Layout, MEL_FLOOR, Mel, Padding,
     PhoneControls, PostNet, Regulated, Tokens, VARIANCES, contour,
@@ -171,13 +171,6 @@ impl FastSpeech {
 
     fn build(config: &Config, params: &Params) -> Result<Self> {
         let width = config.width;
-        let sizes = FftSizes {
-            layout: config.layout,
-            width,
-            heads: config.heads,
-            kernel: config.encoder_kernel,
-            filter: config.encoder_filter,
-        };
         let encoder = params.pp("encoder");
         let adaptor = match config.layout {
             Layout::Native => Adaptor::Native(Box::new(NativeAdaptorParts::new(config, params)?)),
@@ -188,7 +181,7 @@ impl FastSpeech {
         Ok(Self {
             symbol: Embedding::new(config.symbols, config.symbol_width, &params.pp("symbol"))?,
             encoder: (0..config.encoder_blocks)
-                .map(|i| FftBlock::new(sizes, &encoder.pp(i)))
+                .map(|i| FftBlock::new(FftSizes::encoder(config), &encoder.pp(i)))
                 .collect::<Result<_>>()?,
             adaptor,
             decoder: Decoder::new(config, &params.pp("decoder"))?,
@@ -232,7 +225,7 @@ impl FastSpeech {
         let (batch, count) = tokens.dims()?;
         let padding = Padding::new(tokens.lengths.clone(), count, &self.device)?;
         let symbols = self.symbol.forward(&tokens.symbols)?;
-        let places = positions(count, self.config.position_width, &self.device)?;
+        let places = model_positions(self.config.model, count, self.config.position_width, &self.device)?;
         let (input, beside) = match (&self.adaptor, &tokens.prosody) {
             (Adaptor::Native(native), Some((word, phrase))) => {
                 let Prosody { word: words, phrase: phrases, project } = &native.prosody;

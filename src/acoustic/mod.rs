@@ -7,6 +7,7 @@
 //! [`FastSpeech`] is the one model; [`Config`] says what it is made of.
 
 mod attention;
+mod cbhg;
 mod config;
 mod decoder;
 mod dropout;
@@ -16,13 +17,14 @@ mod noise;
 mod post_net;
 mod predictor;
 mod published;
+mod published_letters;
 mod published_speech;
 mod published_symbols;
 mod regulator;
 mod tokens;
 
 pub use attention::{FftBlock, Padding, SelfAttention};
-pub use config::{Config, FRAMES_PER_SECOND, Layout, PostNetPart, PublishedStatistics, VARIANCES};
+pub use config::{Config, FRAMES_PER_SECOND, Layout, Model, PostNetPart, PublishedStatistics, VARIANCES};
 pub use dropout::Dropout;
 pub use error::Error;
 pub use fastspeech::{Encoded, FastSpeech, Frames, Statistics, Teacher, TeacherForced};

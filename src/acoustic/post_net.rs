@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
 
+use super::cbhg::Cbhg;
 use super::{Dropout, PostNetPart};
 use crate::nn::ops::{self, Map};
 use crate::nn::{Conv1d, Conv1dConfig, Linear, Padding as Edge, Params};
@@ -180,6 +181,7 @@ enum Part {
     Wavenet(Wavenet),
     Gated(Gated),
     Convolutions(Vec<Conv1d>),
+    Cbhg(Box<Cbhg>),
 }
 
 /// The parts of a [`Config`](super::Config), in order.
@@ -206,6 +208,9 @@ impl PostNet {
                 PostNetPart::Gated { kernel, bound } => {
                     Part::Gated(Gated::new(mels, (kernel, bound), &params.pp("gated"))?)
                 }
+                PostNetPart::Cbhg { banks, width, highways } => {
+                    Part::Cbhg(Box::new(Cbhg::new(mels, (banks, width, highways), &params.pp("cbhg"))?))
+                }
                 PostNetPart::Convolutions { width, kernel, layers } => {
                     let config = Conv1dConfig::new(kernel, Edge::Same);
                     let params = params.pp("convolutions");
@@ -230,6 +235,7 @@ impl PostNet {
             Part::HighBand(part) => part.forward(&xs),
             Part::Wavenet(part) => part.forward(&xs, lengths),
             Part::Gated(part) => part.forward(&xs, lengths),
+            Part::Cbhg(part) => part.forward(&xs),
             Part::Convolutions(layers) => {
                 let mut ys = xs.clone();
                 for (i, layer) in layers.iter().enumerate() {

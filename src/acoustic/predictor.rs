@@ -5,16 +5,17 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Config, CounterNoise, Dropout};
+use super::{Config, CounterNoise, Dropout, Model};
 use crate::nn::ops::{self, Map};
 use crate::nn::{Conv1d, Conv1dConfig, LayerNorm, Linear, Padding as Edge, Params};
 
-/// Convolution, ReLU and layer norm, several times, then a linear layer.
+/// Convolution, ReLU and layer norm, several times, then a linear layer. FastSpeech 1 has the norm before ReLU.
 pub(super) struct Predictor {
     layers: Vec<(Conv1d, LayerNorm)>,
     output: Linear,
     /// The columns of the first layer that belong to log-duration, if it is an input.
     duration: Option<Linear>,
+    norm_first: bool,
 }
 
 impl Predictor {
@@ -29,7 +30,7 @@ impl Predictor {
             inputs = width;
         }
         let output = Linear::new(width, outputs, &params.pp("output"))?;
-        Ok(Self { layers, output, duration: None })
+        Ok(Self { layers, output, duration: None, norm_first: config.model == Model::FastSpeech1 })
     }
 
     /// As [`Predictor::new`], with log-duration appended to the input. Its columns are stored apart, so that the wide
@@ -56,6 +57,10 @@ impl Predictor {
             let ys = match (&self.duration, log_durations) {
                 (Some(duration), Some(durations)) if i == 0 => {
                     (conv.forward(&xs)? + duration.forward(durations)?)?.relu()?
+                }
+                _ if self.norm_first => {
+                    xs = norm.forward(&conv.forward(&xs)?)?.relu()?;
+                    continue;
                 }
                 _ => conv.forward_then(&xs, Map::RELU)?,
             };

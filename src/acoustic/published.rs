@@ -1,49 +1,69 @@
-//! FastSpeech 2 as published: what differs from the native layout. [`import`](crate::import) reads its checkpoints.
+//! The published models: what differs from the native layout. [`import`](crate::import) reads their checkpoints.
 //!
-//! Paper: [Ren et al. 2020](https://arxiv.org/abs/2006.04558). Code followed: ming024/FastSpeech2, inference, phoneme-level
-//! pitch and energy. Its habits are kept, because its weights were trained with them:
+//! Code followed, in inference, with its habits, because the weights were trained with them:
 //!
-//! * energy is scaled by the *pitch* control;
-//! * a duration is rounded half to even, then scaled, then cut to an integer;
-//! * a value falls into the bin counted by the bounds strictly below it;
-//! * padding takes part in the convolutions of predictors and post-net, so a padded sentence is not the same as alone.
+//! | | FastSpeech 2, ming024 | FastSpeech 1, xcmyz | FastPitch, NVIDIA |
+//! |---|---|---|---|
+//! | a duration d from the predictor's p | e^p − 1, rounded half to even, scaled, cut | max(p, 0) + ½, scaled, cut | e^p − 1, 0 to 75, scaled, rounded |
+//! | pitch, energy | by bins: counted by the bounds strictly below | none | by a convolution; energy sees pitch |
+//! | energy is scaled by | the *pitch* control | | nothing |
+//! | padding | takes part in the convolutions of predictors and post-net | one sentence alone | as in FastSpeech 2 |
 
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::fastspeech::{Adaptor, check_tokens};
 use super::predictor::Predictor;
-use super::{Config, Dropout, Error, FastSpeech, Regulated, Tokens};
-use crate::nn::{Embedding, Init, Params};
+use super::{Config, Dropout, Error, FastSpeech, Model, Regulated, Tokens};
+use crate::nn::ops::keep_rows;
+use crate::nn::{Conv1d, Conv1dConfig, Embedding, Init, Padding as Edge, Params};
 
-/// Regression of log-durations, pitch and energy, the latter two through tables of quantised values.
+/// Regression of durations, pitch and energy.
 pub(super) struct PublishedAdaptor {
     duration: Predictor,
-    pitch: Quantised,
-    energy: Quantised,
+    pitch: Option<Variance>,
+    energy: Option<Variance>,
     /// A vector for each speaker, if there are several.
     speaker: Option<Embedding>,
 }
 
-struct Quantised {
+/// A predicted value of each token, and how it is told to the decoder.
+struct Variance {
     predictor: Predictor,
-    /// Upper bounds of the bins but the last, ascending.
-    bounds: Vec<f32>,
-    embedding: Embedding,
+    vectors: Vectors,
 }
 
-impl Quantised {
+enum Vectors {
+    Quantised {
+        /// Upper bounds of the bins but the last, ascending.
+        bounds: Vec<f32>,
+        embedding: Embedding,
+    },
+    /// From the values of a token and its neighbours.
+    Convolved(Conv1d),
+}
+
+/// Taps of FastPitch's convolutions of pitch and energy.
+const VARIANCE_KERNEL: usize = 3;
+
+impl Variance {
     fn new(config: &Config, name: &str, params: &Params) -> Result<Self> {
-        let bins = config.variance_bins;
-        let bounds = params.constant(&format!("{name}_bins"), bins - 1, Init::Zeros)?;
-        let bounds = bounds.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
-        if bounds.iter().any(|bound| bound.is_nan()) || !bounds.is_sorted() {
-            bail!("tensor `{name}_bins`: expected ascending bounds");
-        }
-        Ok(Self {
-            predictor: Predictor::new(config, 1, &params.pp(name))?,
-            bounds,
-            embedding: Embedding::new(bins, config.width, &params.pp(format!("{name}_embedding")))?,
-        })
+        let vectors = params.pp(format!("{name}_embedding"));
+        let vectors = match config.model {
+            Model::FastPitch => {
+                let shape = Conv1dConfig::new(VARIANCE_KERNEL, Edge::Same);
+                Vectors::Convolved(Conv1d::new(1, config.width, shape, &vectors)?)
+            }
+            Model::FastSpeech1 | Model::FastSpeech2 => {
+                let bins = config.variance_bins;
+                let bounds = params.constant(&format!("{name}_bins"), bins.saturating_sub(1), Init::Zeros)?;
+                let bounds = bounds.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
+                if bounds.iter().any(|bound| bound.is_nan()) || !bounds.is_sorted() {
+                    bail!("tensor `{name}_bins`: expected ascending bounds");
+                }
+                Vectors::Quantised { bounds, embedding: Embedding::new(bins, config.width, &vectors)? }
+            }
+        };
+        Ok(Self { predictor: Predictor::new(config, 1, &params.pp(name))?, vectors })
     }
 
     /// Values `[batch, tokens]`, scaled and shifted by `control`, and their vectors `[batch, tokens, width]`.
@@ -60,25 +80,48 @@ impl Quantised {
                 values.broadcast_mul(&scales)?.broadcast_add(&offsets)?
             }
         };
-        let bin = |value: f32| self.bounds.partition_point(|&bound| bound < value) as u32;
-        let bins: Vec<u32> = values.flatten_all()?.to_vec1::<f32>()?.into_iter().map(bin).collect();
-        let bins = Tensor::from_vec(bins, values.shape(), xs.device())?;
-        Ok((values, self.embedding.forward(&bins)?))
+        let vectors = match &self.vectors {
+            Vectors::Quantised { bounds, embedding } => {
+                let bin = |value: f32| bounds.partition_point(|&bound| bound < value) as u32;
+                let bins: Vec<u32> = values.flatten_all()?.to_vec1::<f32>()?.into_iter().map(bin).collect();
+                embedding.forward(&Tensor::from_vec(bins, values.shape(), xs.device())?)?
+            }
+            Vectors::Convolved(conv) => conv.forward(&values.unsqueeze(2)?)?,
+        };
+        Ok((values, vectors))
     }
 }
 
 /// One value a token, 0 for padding: `[batch, tokens]`.
 fn per_token(predictor: &Predictor, xs: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     let values = predictor.forward(xs, None, None, &Dropout::off())?;
-    crate::nn::ops::keep_rows(&values, &lengths.into())?.squeeze(2)
+    keep_rows(&values, &lengths.into())?.squeeze(2)
+}
+
+/// Frames of a token from what its predictor says; what is left behind the point is cut.
+fn scaled_duration(model: Model, predicted: f32, scale: f32) -> f32 {
+    /// FastPitch's longest token.
+    const MOST_FRAMES: f32 = 75.0;
+    match model {
+        Model::FastSpeech2 => ((predicted.exp() - 1.0).round_ties_even() * scale).max(0.0),
+        Model::FastSpeech1 => (predicted.max(0.0) + 0.5) * scale,
+        Model::FastPitch => ((predicted.exp() - 1.0).clamp(0.0, MOST_FRAMES) * scale).round_ties_even(),
+    }
+}
+
+pub(super) fn no_pitch(call: &'static str) -> Error {
+    Error::Layout { call, needed: "native or a later published" }
 }
 
 impl PublishedAdaptor {
     pub(super) fn new(config: &Config, params: &Params) -> Result<Self> {
+        let has_pitch = config.model != Model::FastSpeech1;
+        let has_energy = config.model == Model::FastSpeech2 || config.energy;
+        let variance = |name| Variance::new(config, name, params);
         Ok(Self {
             duration: Predictor::new(config, 1, &params.pp("duration"))?,
-            pitch: Quantised::new(config, "pitch", params)?,
-            energy: Quantised::new(config, "energy", params)?,
+            pitch: has_pitch.then(|| variance("pitch")).transpose()?,
+            energy: has_energy.then(|| variance("energy")).transpose()?,
             speaker: (config.speakers > 0)
                 .then(|| Embedding::new(config.speakers, config.width, &params.pp("speaker")))
                 .transpose()?,
@@ -89,7 +132,7 @@ impl PublishedAdaptor {
 /// The published code's factors; 1 leaves things as they are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PublishedControls {
-    /// Of pitch, in deviations of the training speech, and of energy with it.
+    /// Of pitch, in deviations of the training speech, and of FastSpeech 2's energy with it.
     pub pitch: f32,
     /// Of durations; 2 is half as fast.
     pub duration: f32,
@@ -121,13 +164,13 @@ pub struct PublishedOutput {
     pub mel_before: Tensor,
     /// Log-mels after it, `[batch, frames, mels]`.
     pub mel_after: Tensor,
-    /// Pitch of each token times its control, `[batch, tokens]`.
-    pub pitch: Tensor,
-    /// Energy of each token times the pitch control, `[batch, tokens]`.
-    pub energy: Tensor,
-    /// Log-durations of each token, `[batch, tokens]`.
+    /// Pitch of each token times its control, `[batch, tokens]`, of a model that has it.
+    pub pitch: Option<Tensor>,
+    /// Energy of each token, FastSpeech 2's times the pitch control, `[batch, tokens]`, of a model that has it.
+    pub energy: Option<Tensor>,
+    /// What the predictor of durations says of each token, `[batch, tokens]`: log-durations, FastSpeech 1's in frames.
     pub log_durations: Tensor,
-    /// Durations, rounded and scaled, not yet cut to integers, of each sequence's tokens, padding included.
+    /// Durations, scaled, the last step before they are integers, of each sequence's tokens, padding included.
     pub durations_rounded: Vec<Vec<f32>>,
     /// Frames of each sequence.
     pub lengths_frames: Vec<usize>,
@@ -154,9 +197,14 @@ impl FastSpeech {
         controls: &PublishedControls,
     ) -> std::result::Result<PublishedOutput, Error> {
         controls.validate()?;
-        let scale = (controls.pitch, 0.0);
+        let model = self.config.model;
+        if model == Model::FastSpeech1 && controls.pitch != 1.0 {
+            return Err(no_pitch("pitch"));
+        }
+        let pitch = (controls.pitch, 0.0);
+        let energy = if model == Model::FastSpeech2 { pitch } else { (1.0, 0.0) };
         let (duration, speaker) = (controls.duration, controls.speaker);
-        let reading = Reading { pitch: vec![scale], energy: scale, duration: vec![duration], speaker };
+        let reading = Reading { pitch: vec![pitch], energy, duration: vec![duration], speaker };
         Ok(self.read_ids(sequences, &reading, None)?.0)
     }
 
@@ -172,6 +220,10 @@ impl FastSpeech {
         };
         self.check_speaker(reading.speaker)?;
         check_tokens(sequences.iter().map(Vec::len).max().unwrap_or(0))?;
+        if self.config.model == Model::FastSpeech1 && sequences.len() != 1 {
+            // The published code reads one sentence at a time; its recurrent post-net would read padding as speech.
+            return Err(Error::Layout { call: "a batch", needed: "FastSpeech 2 or FastPitch" });
+        }
         if let Some(&got) = sequences.iter().flatten().find(|&&id| id as usize >= self.config.symbols) {
             return Err(Error::Symbol { symbols: self.config.symbols, got });
         }
@@ -184,20 +236,30 @@ impl FastSpeech {
             // Padding has a speaker as well, as in the published code.
             xs = xs.broadcast_add(&speakers.forward(&Tensor::new(&[reading.speaker], &self.device)?)?)?;
         }
+        let model = self.config.model;
         let log_durations = per_token(&adaptor.duration, &xs, lengths)?;
-        let (pitch, pitch_vectors) = adaptor.pitch.forward(&xs, lengths, &reading.pitch)?;
-        let xs = (xs + pitch_vectors)?;
-        let (energy, energy_vectors) = adaptor.energy.forward(&xs, lengths, &[reading.energy])?;
-        let xs = (xs + energy_vectors)?;
+        let mut predicted = [None, None];
+        for (values, (variance, controls)) in predicted.iter_mut().zip([
+            (&adaptor.pitch, &reading.pitch[..]),
+            (&adaptor.energy, std::slice::from_ref(&reading.energy)),
+        ]) {
+            let Some(variance) = variance else { continue };
+            let (its_values, vectors) = variance.forward(&xs, lengths, controls)?;
+            *values = Some(its_values);
+            xs = (xs + vectors)?;
+            if model == Model::FastPitch {
+                xs = keep_rows(&xs, &lengths.clone())?;
+            }
+        }
+        let [pitch, energy] = predicted;
 
         let last = reading.duration.len().saturating_sub(1);
         let factor = |token: usize| reading.duration.get(token.min(last)).copied().unwrap_or(1.0);
-        let round =
-            |(token, log): (usize, f32)| ((log.exp() - 1.0).round_ties_even() * factor(token)).max(0.0);
+        let scaled = |(token, predicted): (usize, f32)| scaled_duration(model, predicted, factor(token));
         let durations_rounded: Vec<Vec<f32>> = log_durations
             .to_vec2::<f32>()?
             .into_iter()
-            .map(|row| row.into_iter().enumerate().map(round).collect())
+            .map(|row| row.into_iter().enumerate().map(scaled).collect())
             .collect();
         // As u32 saturates, a hostile duration cannot wrap around the limit below.
         let durations: Vec<Vec<u32>> = given.unwrap_or_else(|| {

@@ -1,10 +1,12 @@
-//! Our phrases in the words of a published FastSpeech 2: symbols, controls and pauses.
+//! Our phrases in the words of a published model: symbols, controls and pauses.
 
 use candle_core::Tensor;
 
-use super::published::Reading;
-use super::published_symbols::{PUBLISHED_SYMBOLS, published_id};
-use super::{Controls, Error, FastSpeech, MEL_FLOOR, Mel, PhoneControls, contour};
+use super::fastspeech::check_tokens;
+use super::published::{Reading, no_pitch};
+use super::published_letters::Script;
+use super::published_symbols::{COMMON_SYMBOLS, PUBLISHED_SYMBOLS};
+use super::{Controls, Error, FastSpeech, MEL_FLOOR, Mel, Model, PhoneControls, contour};
 use crate::phoneme::{Pause, Phone, PhonemeSeq, Symbol};
 
 /// The published models never heard what follows a sentence: its silence is added. 174 ms.
@@ -17,8 +19,12 @@ const FALLBACK_PITCH_HZ: f32 = 165.0;
 impl FastSpeech {
     /// Whether a published model can say our phrases at all.
     pub(super) fn check_symbols(&self) -> Result<(), Error> {
-        let (expected, got) = (PUBLISHED_SYMBOLS, self.config().symbols);
-        if got == expected { Ok(()) } else { Err(Error::SymbolTable { expected, got }) }
+        let got = self.config().symbols;
+        let (expected, is_known) = match self.config().model {
+            Model::FastSpeech2 => (PUBLISHED_SYMBOLS, got == PUBLISHED_SYMBOLS),
+            Model::FastSpeech1 | Model::FastPitch => (COMMON_SYMBOLS, got >= COMMON_SYMBOLS),
+        };
+        if is_known { Ok(()) } else { Err(Error::SymbolTable { expected, got }) }
     }
 
     /// Speaks a phrase with a published model; `given` are durations in frames, one a phone, or its own; `each` is how the
@@ -31,20 +37,23 @@ impl FastSpeech {
         each: &[PhoneControls],
     ) -> Result<Mel, Error> {
         self.check_symbols()?;
-        let spoken: Vec<usize> = spoken(&phrase.phones);
-        let ids: Vec<u32> = spoken.iter().map(|&at| published_id(phrase.phones[at].symbol)).collect();
+        let script = Script::new(self.config().model, phrase);
+        check_tokens(script.ids.len())?;
+        // FastSpeech 2 never heard what follows a sentence; the others were given its mark.
+        let adds_silence = self.config().model == Model::FastSpeech2;
         let ends_in_pause = phrase.phones.last().is_some_and(|phone| phone.symbol.pause().is_some());
         let silence = match given {
+            _ if !adds_silence => 0,
             Some(given) if ends_in_pause => given.last().copied().unwrap_or(0),
             _ => silence_frames(&phrase.phones, controls.rate),
         };
-        let given: Option<Vec<u32>> = given.map(|given| spoken.iter().map(|&at| given[at]).collect());
-        let each: Vec<PhoneControls> = spoken.iter().filter_map(|&at| each.get(at).copied()).collect();
+        let each: Vec<PhoneControls> =
+            script.phones_of_ids().filter_map(|phone| each.get(phone).copied()).collect();
         let reading = self.reading(controls, &each)?;
-        let (output, durations) = self.read_ids(&[ids], &reading, given.map(|given| vec![given]))?;
+        let given = given.map(|given| vec![script.frames_of_ids(given)]);
+        let (output, durations) = self.read_ids(std::slice::from_ref(&script.ids), &reading, given)?;
         let durations = durations.into_iter().next().unwrap_or_default();
-        let mut durations_frames = vec![0; phrase.phones.len()];
-        spoken.iter().zip(&durations).for_each(|(&at, &frames)| durations_frames[at] = frames);
+        let mut durations_frames = script.frames_of_phones(&durations, phrase.phones.len());
         if let (Some(last), true) = (durations_frames.last_mut(), silence > 0) {
             *last = silence;
         }
@@ -53,7 +62,11 @@ impl FastSpeech {
         let bands = mel.dim(1)?;
         let quiet = Tensor::full(MEL_FLOOR, (silence as usize, bands), mel.device())?;
         let frames = if silence > 0 { Tensor::cat(&[&mel, &quiet], 0)? } else { mel };
-        let mut log_f0 = contour(&durations, &self.log_f0(&output.pitch.get(0)?.to_vec1::<f32>()?));
+        let pitch = match &output.pitch {
+            Some(pitch) => self.log_f0(&pitch.get(0)?.to_vec1::<f32>()?),
+            None => vec![FALLBACK_PITCH_HZ.ln(); durations.len()],
+        };
+        let mut log_f0 = contour(&durations, &pitch);
         log_f0.resize(frames.dim(0)?, log_f0.last().copied().unwrap_or(FALLBACK_PITCH_HZ.ln()));
         let voicing = phrase.phones.iter().zip(&durations_frames);
         let voicing = voicing.flat_map(|(phone, &frames)| (0..frames).map(|_| voicing_of(phone.symbol)));
@@ -65,11 +78,17 @@ impl FastSpeech {
         if controls.expressiveness > 0.0 {
             return Err(Error::Layout { call: "expressiveness", needed: "native" });
         }
-        let scaled = |what, control: f32, factor: f32| match (self.config().statistics, control) {
-            (_, 0.0) => Ok((1.0, 0.0)),
-            (None, _) => Err(Error::Statistics { what }),
+        let config = self.config();
+        let volume_factor = 10f32.powf(controls.volume_db / 20.0);
+        let scaled = |what, control: f32, factor: f32| match (config.model, config.statistics) {
+            _ if control == 0.0 => Ok((1.0, 0.0)),
+            (Model::FastSpeech1, _) => Err(no_pitch(what)),
+            // The logarithm of one more than the energy, of which little is left out.
+            (Model::FastPitch, _) if what == "volume" && config.energy => Ok((1.0, factor.ln())),
+            (Model::FastPitch, _) if what == "volume" => Err(no_pitch(what)),
+            (_, None) => Err(Error::Statistics { what }),
             // Normal values of `factor` times what the values stand for.
-            (Some(statistics), _) => {
+            (_, Some(statistics)) => {
                 let [mean, deviation] = if what == "pitch" { statistics.pitch_hz } else { statistics.energy };
                 Ok((factor, mean * (factor - 1.0) / deviation))
             }
@@ -81,7 +100,7 @@ impl FastSpeech {
         }
         Ok(Reading {
             pitch: pitches.into_iter().map(pitch).collect::<Result<_, _>>()?,
-            energy: scaled("volume", controls.volume_db, 10f32.powf(controls.volume_db / 20.0))?,
+            energy: scaled("volume", controls.volume_db, volume_factor)?,
             duration: rates.into_iter().map(f32::recip).collect(),
             speaker: controls.speaker,
         })
@@ -94,17 +113,6 @@ impl FastSpeech {
         };
         pitch.iter().map(|&value| hz(value).clamp(super::F0_RANGE_HZ.0, super::F0_RANGE_HZ.1).ln()).collect()
     }
-}
-
-/// Phones that are given to the model: not the silence before the first word, nor the pause behind the last, which the
-/// published front end strips as well.
-fn spoken(phones: &[Phone]) -> Vec<usize> {
-    let is_stripped = |at: usize| match phones[at].symbol.pause() {
-        Some(Pause::Start) => true,
-        Some(_) => at + 1 == phones.len(),
-        None => false,
-    };
-    (0..phones.len()).filter(|&at| !is_stripped(at)).collect()
 }
 
 /// Frames of silence in place of the pause at the end, if there is one.
@@ -140,7 +148,7 @@ mod tests {
         word(&mut builder, "N AW1");
         let seq = builder.finish().unwrap();
         assert_eq!(seq.to_string(), "^ G OW1 , N AW1 .");
-        assert_eq!(spoken(&seq.phones), [1, 2, 3, 4, 5]);
+        assert_eq!(Script::new(Model::FastSpeech2, &seq).ids.len(), 5);
         assert_eq!(silence_frames(&seq.phones, 1.0), 15);
         assert_eq!(silence_frames(&seq.phones, 2.0), 8);
         assert_eq!(silence_frames(&seq.phones[..4], 1.0), 7);

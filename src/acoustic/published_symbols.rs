@@ -1,15 +1,16 @@
-//! The symbol table of the published FastSpeech 2, and what of it an English phrase uses.
+//! The symbol table of the published models, and what of it an English phrase uses. All begin alike; FastSpeech 1 and
+//! FastPitch end before the pinyin.
 //!
-//! | ids | symbols | used here |
-//! |---|---|---|
-//! | 0 | padding | never |
-//! | 1 – 11 | `-` and punctuation | never: the published front end reads punctuation as `@sp` |
-//! | 12 – 63 | letters | never: words are phones |
-//! | 64 – 147 | ARPAbet, sorted by name, vowels bare and with three stresses | all but the 15 bare vowels |
-//! | 148 – 356 | pinyin | never |
-//! | 357 – 359 | `@sp`, `@spn`, `@sil` | `@sp`, for a pause inside of a phrase |
+//! | ids | symbols | FastSpeech 2 | FastSpeech 1 | FastPitch |
+//! |---|---|---|---|---|
+//! | 0 | padding | never | never | never |
+//! | 1 – 11 | `-`, punctuation, space | never: punctuation is `@sp` | all that is written | all that is written |
+//! | 12 – 63 | letters | never: words are phones | words, in lower case | never |
+//! | 64 – 147 | ARPAbet, sorted by name, vowels bare and with three stresses | all but the 15 bare vowels | never | as FastSpeech 2 |
+//! | 148 – 356 | pinyin | never | | |
+//! | 357 – 359 | `@sp`, `@spn`, `@sil` | `@sp`, for a pause inside of a phrase | | |
 //!
-//! The published table of embeddings has a row more than there are symbols.
+//! FastSpeech 2's table of embeddings has a row more than there are symbols, FastSpeech 1's has 300 rows.
 
 use std::sync::LazyLock;
 
@@ -17,6 +18,8 @@ use crate::phoneme::{SYMBOL_COUNT, Symbol};
 
 /// Rows of the embedding of a model that was trained with this table.
 pub const PUBLISHED_SYMBOLS: usize = 361;
+/// Symbols that all the tables begin with.
+pub(super) const COMMON_SYMBOLS: usize = 148;
 const FIRST_PHONE: u32 = 64;
 const SHORT_PAUSE: u32 = 357;
 
@@ -24,6 +27,17 @@ const SHORT_PAUSE: u32 = 357;
 pub fn published_id(symbol: Symbol) -> u32 {
     static IDS: LazyLock<Vec<u32>> = LazyLock::new(ids);
     IDS.get(usize::from(symbol.id())).copied().unwrap_or(SHORT_PAUSE)
+}
+
+/// The published id of a lower-case letter, a space or a mark; `None` for what the table does not have.
+pub(super) fn letter_id(letter: char) -> Option<u32> {
+    const MARKS: &str = "_-!'(),.:;? ";
+    const FIRST_LOWER_CASE: u32 = 38;
+    match letter {
+        'a'..='z' => Some(FIRST_LOWER_CASE + (letter as u32 - 'a' as u32)),
+        '_' => None,
+        _ => MARKS.find(letter).map(|at| at as u32),
+    }
 }
 
 /// By our ids; padding, which is never asked for, as a pause.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor, bail};
 
+use super::Model;
 use crate::phoneme::Phone;
 
 /// A batch of token sequences, padded with id 0.
@@ -81,4 +82,17 @@ pub(crate) fn positions(count: usize, width: usize, device: &Device) -> Result<T
         }
     }
     Tensor::from_vec(values, (count, width), device)
+}
+
+/// The positions that a model was trained with, `[count, width]`; the native layout's are FastSpeech 2's.
+pub(super) fn model_positions(model: Model, count: usize, width: usize, device: &Device) -> Result<Tensor> {
+    match model {
+        Model::FastSpeech2 => positions(count, width, device),
+        // Position 0 is the padding's.
+        Model::FastSpeech1 => positions(count + 1, width, device)?.narrow(0, 1, count)?.contiguous(),
+        Model::FastPitch => {
+            let pairs = positions(count, width, device)?.reshape((count, width / 2, 2))?;
+            pairs.transpose(1, 2)?.contiguous()?.reshape((count, width))
+        }
+    }
 }

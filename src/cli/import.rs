@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fastglow::acoustic::PUBLISHED_SYMBOLS;
+use fastglow::acoustic::{Model, PUBLISHED_SYMBOLS};
 use fastglow::import::{
-    Checkpoint, Description, FastSpeech2Config, ImportError, Imported, Models, TrainingStatistics,
-    compare_written, fastspeech2, waveglow,
+    AcousticConfig, Checkpoint, Description, ImportError, Imported, Models, TrainingStatistics, acoustic,
+    compare_written, waveglow,
 };
 use fastglow::phoneme::SYMBOL_COUNT;
 use fastglow::voice::Packing;
@@ -20,17 +20,18 @@ const LISTED_KINDS: usize = 6;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// A checkpoint of FastSpeech 2 (ming024 and forks): .pth.tar, .pt or .safetensors.
+    /// A checkpoint of FastSpeech 2 (ming024 and forks), FastSpeech 1 (xcmyz) or FastPitch (NVIDIA, one speaker): .pth.tar, .pt
+    /// or .safetensors.
     #[arg(long, value_name = "FILE", required_unless_present = "vocoder")]
     acoustic: Option<PathBuf>,
 
-    /// The `stats.json` of the data that it was trained on: what its pitch and energy stand for.
+    /// The `stats.json` of the data that FastSpeech 2 was trained on: what its pitch and energy stand for.
     #[arg(long, value_name = "FILE", requires = "acoustic")]
     stats: Option<PathBuf>,
 
-    /// Its attention heads, which no checkpoint tells.
-    #[arg(long, value_name = "NUMBER", default_value_t = 2, requires = "acoustic")]
-    heads: usize,
+    /// Its attention heads, which no checkpoint tells. Default: as published, 2, and 1 of FastPitch.
+    #[arg(long, value_name = "NUMBER", requires = "acoustic")]
+    heads: Option<usize>,
 
     /// Keep this speaker alone, of several; otherwise `speak --speaker` chooses.
     #[arg(long, value_name = "NUMBER", requires = "acoustic")]
@@ -39,6 +40,10 @@ pub struct Arguments {
     /// A checkpoint of WaveGlow (NVIDIA's, every published layout): .pt or .safetensors.
     #[arg(long, value_name = "FILE")]
     vocoder: Option<PathBuf>,
+
+    /// How much of the vocoder's own hum speaking takes out unless told otherwise, 0 to 2; 0.01 to 0.1 is usual.
+    #[arg(long, value_name = "STRENGTH", default_value_t = 0.0, requires = "vocoder")]
+    denoise: f32,
 
     /// What the voice is to be called. Default: as the output file.
     #[arg(long)]
@@ -66,14 +71,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut models = Models::default();
     if let Some(path) = &arguments.acoustic {
         let statistics = arguments.stats.as_deref().map(TrainingStatistics::read).transpose()?;
-        let config = FastSpeech2Config { heads: arguments.heads, speaker: arguments.speaker, statistics };
-        let model = fastspeech2(&open(path)?, &config)?;
+        let config = AcousticConfig { heads: arguments.heads, speaker: arguments.speaker, statistics };
+        let model = acoustic(&open(path)?, &config)?;
         report += &format!("acoustic  {}: {}\n", path.display(), acoustic_line(&model));
         report += &ignored_lines(&model.ignored);
         models.acoustic = Some(model);
     }
     if let Some(path) = &arguments.vocoder {
-        let model = waveglow(&open(path)?)?;
+        let mut model = waveglow(&open(path)?)?;
+        model.config.denoise = arguments.denoise;
+        model.config.validate().map_err(ImportError::from)?;
         report += &format!("vocoder   {}: {}\n", path.display(), vocoder_line(&model));
         report += &ignored_lines(&model.ignored);
         models.vocoder = Some(model);
@@ -123,7 +130,16 @@ fn weights<C>(model: &Imported<C>) -> f64 {
 
 fn acoustic_line(model: &Imported<fastglow::acoustic::Config>) -> String {
     let config = &model.config;
+    let name = match config.model {
+        Model::FastSpeech2 => "FastSpeech 2",
+        Model::FastSpeech1 => "FastSpeech 1",
+        Model::FastPitch => "FastPitch",
+    };
     let symbols = match config.symbols {
+        _ if config.model == Model::FastSpeech1 => "read by letters".into(),
+        _ if config.model == Model::FastPitch => {
+            "our phones by name, pauses as marks, spaces between words".into()
+        }
         PUBLISHED_SYMBOLS => format!(
             "the published symbols: our {} phones by name, pauses as @sp",
             SYMBOL_COUNT - 1 - fastglow::phoneme::Pause::ALL.len()
@@ -134,10 +150,10 @@ fn acoustic_line(model: &Imported<fastglow::acoustic::Config>) -> String {
     };
     let statistics = match config.statistics {
         Some(statistics) => format!("pitch around {:.0} Hz", statistics.pitch_hz[0]),
-        None => "no statistics: neither pitch nor energy can be shifted".into(),
+        None => "no statistics: pitch cannot be shifted".into(),
     };
     format!(
-        "FastSpeech 2 {}: {:.1} M weights, width {}, {} + {} blocks, {} heads (given), {} mel bands\n          \
+        "{name} {}: {:.1} M weights, width {}, {} + {} blocks, {} heads (given), {} mel bands\n          \
          {symbols}; {}; {statistics}",
         place(&model.prefix),
         weights(model),

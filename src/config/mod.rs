@@ -80,6 +80,8 @@ pub struct Speech {
     /// Who speaks, of a voice with several speakers.
     pub speaker: u32,
     pub noise_scale: f32,
+    /// -1: as the voice says.
+    pub denoise: f32,
     pub first_window_frames: usize,
     pub longest_window_frames: usize,
 }
@@ -94,6 +96,7 @@ impl Default for Speech {
             expressiveness: usual.expressiveness,
             speaker: usual.speaker,
             noise_scale: usual.noise_scale,
+            denoise: usual.denoise.unwrap_or(-1.0),
             first_window_frames: usual.first_window_frames,
             longest_window_frames: usual.longest_window_frames,
         }

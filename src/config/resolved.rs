@@ -142,6 +142,7 @@ fn resolve_speech(speech: &Speech) -> Result<SpeakConfig, Wrong> {
         expressiveness: speech.expressiveness,
         speaker: speech.speaker,
         noise_scale: speech.noise_scale,
+        denoise: (speech.denoise != -1.0).then_some(speech.denoise),
         first_window_frames: speech.first_window_frames,
         longest_window_frames: speech.longest_window_frames,
         ..SpeakConfig::default()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::markup::Directions;
+use crate::vocoder::Denoiser;
 
 /// How to speak.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,9 @@ pub struct SpeakConfig {
     /// Standard deviation of the vocoder's latent noise, in units of the voice's own, 0 to 1.5: lower is smoother and
     /// duller.
     pub noise_scale: f32,
+    /// How much of the vocoder's own hum is taken out, 0 to 2; the voice's own setting unless given. Only published vocoders
+    /// have one. Sound comes 35 ms later.
+    pub denoise: Option<f32>,
     /// Frames of an utterance's first window: the shorter, the earlier it sounds.
     pub first_window_frames: usize,
     /// Windows double up to so many frames: the longer, the less each costs.
@@ -40,6 +44,7 @@ impl Default for SpeakConfig {
             expressiveness: 0.0,
             speaker: 0,
             noise_scale: 1.0,
+            denoise: None,
             first_window_frames: 8,
             longest_window_frames: 64,
             directions: Arc::default(),
@@ -73,6 +78,7 @@ impl SpeakConfig {
             ("volume_db", self.volume_db, -60.0, 20.0),
             ("expressiveness", self.expressiveness, 0.0, 2.0),
             ("noise_scale", self.noise_scale, 0.0, 1.5),
+            ("denoise", self.denoise.unwrap_or(0.0), 0.0, Denoiser::MAX_STRENGTH),
             ("first_window_frames", self.first_window_frames as f32, 1.0, 1024.0),
             ("longest_window_frames", self.longest_window_frames as f32, 1.0, 1024.0),
         ];

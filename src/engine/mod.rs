@@ -26,7 +26,7 @@ mod vocoder_thread;
 mod windows;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::Device;
 
@@ -36,7 +36,7 @@ use crate::compute::Compute;
 use crate::markup::Script;
 use crate::phoneme::{Pronouncer, UserWords};
 use crate::text::{Pace, normalise};
-use crate::vocoder::{self, Context, Noise, PhraseInput, WaveGlow};
+use crate::vocoder::{self, Context, Denoiser, Noise, PhraseInput, WaveGlow};
 use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 
 pub use config::{SpeakConfig, SpeakConfigError};
@@ -62,6 +62,23 @@ struct Models {
     pronouncer: Pronouncer,
     acoustic: FastSpeech,
     vocoder: Arc<WaveGlow>,
+    /// Measured when it is first wanted.
+    denoiser: OnceLock<Arc<Denoiser>>,
+}
+
+impl Models {
+    /// # Errors
+    /// The vocoder has no hum that one could take out, or fails.
+    fn denoiser(&self) -> Result<Arc<Denoiser>> {
+        if let Some(denoiser) = self.denoiser.get() {
+            return Ok(denoiser.clone());
+        }
+        if !self.vocoder.config().has_hum() {
+            return Err(VoiceError::Denoise { name: self.meta.name.clone() }.into());
+        }
+        let measured = Arc::new(Denoiser::new(&self.vocoder)?);
+        Ok(self.denoiser.get_or_init(|| measured).clone())
+    }
 }
 
 impl Synthesizer {
@@ -132,7 +149,11 @@ impl Synthesizer {
             pronouncer: Pronouncer::with(words),
             acoustic,
             vocoder: Arc::new(vocoder),
+            denoiser: OnceLock::new(),
         };
+        if models.vocoder.config().denoise > 0.0 {
+            models.denoiser()?;
+        }
         if !device.is_cpu() {
             warm_up(&models.vocoder)?;
         }
@@ -147,6 +168,14 @@ impl Synthesizer {
     /// Whether both speak from the same models in memory: a voice that was loaded again does not.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.models, &other.models)
+    }
+
+    /// Measures the vocoder's hum now, as long as a second of speech takes, and not when speech is first to be denoised.
+    ///
+    /// # Errors
+    /// The vocoder has no hum that one could take out, or fails.
+    pub fn prepare_denoiser(&self) -> Result<()> {
+        self.models.denoiser().map(drop)
     }
 
     /// What its vocoder computes on.

@@ -2,7 +2,7 @@
 
 use super::gain::Envelope;
 use super::{Gain, Models, Phrase, SpeakConfig};
-use crate::vocoder::{Noise, PhraseInput, Stream};
+use crate::vocoder::{DenoiserStream, Noise, PhraseInput, Stream};
 use crate::{Error, Result};
 
 /// The vocoder's side of one utterance.
@@ -12,6 +12,7 @@ pub(super) struct Windows {
     /// None if all frames are as loud as they are.
     envelope: Option<Envelope>,
     stream: Stream,
+    denoiser: Option<DenoiserStream>,
     window_frames: usize,
     longest_frames: usize,
 }
@@ -26,6 +27,7 @@ impl Windows {
             envelope: (config.directions.has_gains())
                 .then(|| Envelope::new(models.vocoder.config().hop_samples)),
             stream: Stream::new(models.vocoder.clone(), noise)?,
+            denoiser: denoiser(models, config)?,
             window_frames: config.first_window_frames,
             longest_frames: config.longest_window_frames,
         })
@@ -53,6 +55,10 @@ impl Windows {
         }
         let span = tracing::debug_span!("window", frames = self.window_frames).entered();
         let samples = self.stream.step(self.window_frames)?;
+        let samples = match &mut self.denoiser {
+            Some(denoiser) => denoiser.step(&samples)?,
+            None => samples,
+        };
         drop(span);
         self.window_frames = (2 * self.window_frames).min(self.longest_frames);
         self.finished(samples).map(Some)
@@ -60,7 +66,11 @@ impl Windows {
 
     /// The last samples of the utterance.
     pub fn flush(&mut self) -> Result<Vec<f32>> {
-        let samples = self.stream.flush()?;
+        let mut samples = self.stream.flush()?;
+        if let Some(denoiser) = &mut self.denoiser {
+            samples = denoiser.step(&samples)?;
+            samples.extend(denoiser.flush()?);
+        }
         self.finished(samples)
     }
 
@@ -74,4 +84,13 @@ impl Windows {
         self.gain.apply(&mut samples);
         Ok(samples)
     }
+}
+
+/// What takes the vocoder's hum out, if that is wanted.
+fn denoiser(models: &Models, config: &SpeakConfig) -> Result<Option<DenoiserStream>> {
+    let strength = config.denoise.unwrap_or(models.vocoder.config().denoise);
+    if strength == 0.0 {
+        return Ok(None);
+    }
+    Ok(Some(DenoiserStream::new(models.denoiser()?, strength)))
 }

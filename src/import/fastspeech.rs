@@ -20,6 +20,8 @@ use std::path::Path;
 use candle_core::Tensor;
 use serde::Deserialize;
 
+use super::fastpitch::fastpitch;
+use super::fastspeech1::fastspeech1;
 use super::reader::{Imported, Reader};
 use super::{Checkpoint, ImportError};
 use crate::acoustic::{Config, PostNetPart, PublishedStatistics, positions};
@@ -27,26 +29,36 @@ use crate::nn::tap_major;
 
 const MODEL: &str = "FastSpeech 2";
 /// More blocks or layers than any published model has.
-const MAX_COUNT: usize = 64;
+pub(super) const MAX_COUNT: usize = 64;
 /// Of PyTorch's batch norm.
 const EPSILON: f64 = 1e-5;
 /// A `stats.json` has two lists of four numbers.
 const MAX_STATISTICS_BYTES: u64 = 1 << 16;
 
-/// What a checkpoint of FastSpeech 2 does not say about itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FastSpeech2Config {
-    /// Attention heads: 2 in every published model.
-    pub heads: usize,
-    /// Keeps one speaker of several.
+/// What a checkpoint of an acoustic model does not say about itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AcousticConfig {
+    /// Attention heads. By default as published: 2, and 1 of FastPitch.
+    pub heads: Option<usize>,
+    /// Keeps one speaker of FastSpeech 2's several.
     pub speaker: Option<usize>,
-    /// Of the training speech.
+    /// Of the training speech of FastSpeech 2; FastPitch has its own, FastSpeech 1 has nothing to normalise.
     pub statistics: Option<TrainingStatistics>,
 }
 
-impl Default for FastSpeech2Config {
-    fn default() -> Self {
-        Self { heads: 2, speaker: None, statistics: None }
+/// Finds the acoustic model in a checkpoint, under whatever prefix, and converts it: FastSpeech 2, FastSpeech 1 or FastPitch.
+///
+/// # Errors
+/// There is none, a tensor is missing, misshapen or unknown, the positions are not the sinusoids, the statistics are not
+/// those that its bins were made from, or something is asked for that such a model does not have.
+pub fn acoustic(checkpoint: &Checkpoint, from: &AcousticConfig) -> Result<Imported<Config>, ImportError> {
+    let has = |part: &str| checkpoint.tensors().keys().any(|name| name.contains(part));
+    if has("length_regulator.duration_predictor.") {
+        fastspeech1(checkpoint, from)
+    } else if has("encoder.word_emb.") && has("pitch_emb.") {
+        fastpitch(checkpoint, from)
+    } else {
+        fastspeech2(checkpoint, from)
     }
 }
 
@@ -92,20 +104,12 @@ impl TrainingStatistics {
     }
 }
 
-/// Finds the FastSpeech 2 in a checkpoint, under whatever prefix, and converts it.
-///
-/// # Errors
-/// There is none, a tensor is missing, misshapen or unknown, the position tables are not the sinusoids, or the statistics
-/// are not those that its bins were made from.
-pub fn fastspeech2(
-    checkpoint: &Checkpoint,
-    from: &FastSpeech2Config,
-) -> Result<Imported<Config>, ImportError> {
+fn fastspeech2(checkpoint: &Checkpoint, from: &AcousticConfig) -> Result<Imported<Config>, ImportError> {
     let found = Reader::find(checkpoint, MODEL, ["encoder.src_word_emb.weight", "mel_linear.weight"]);
-    let mut reader = found.map_err(|error| other_model(checkpoint).unwrap_or(error))?;
-    if reader.names().iter().any(|name| name.contains("length_regulator.")) {
-        return Err(ImportError::Kind { expected: MODEL, got: "FastSpeech (the first, of xcmyz)" });
-    }
+    let mut reader = found.map_err(|error| {
+        let is_vocoder = checkpoint.tensors().keys().any(|name| name.contains("convinv.0."));
+        if is_vocoder { ImportError::Kind { expected: "an acoustic model", got: "WaveGlow" } } else { error }
+    })?;
     let mut config = sizes(&reader, from)?;
     let mut tensors = BTreeMap::new();
     for name in reader.names() {
@@ -126,22 +130,7 @@ pub fn fastspeech2(
     Ok(reader.finish(config, tensors))
 }
 
-/// Says what else a checkpoint is, if it is known.
-fn other_model(checkpoint: &Checkpoint) -> Option<ImportError> {
-    let has = |part: &str| checkpoint.tensors().keys().any(|name| name.contains(part));
-    let got = if has("length_regulator.duration_predictor") {
-        "FastSpeech (the first, of xcmyz)"
-    } else if has("encoder.word_emb.") && has("pitch_emb.") {
-        "FastPitch"
-    } else if has("convinv.0.") {
-        "WaveGlow"
-    } else {
-        return None;
-    };
-    Some(ImportError::Kind { expected: MODEL, got })
-}
-
-fn sizes(reader: &Reader, from: &FastSpeech2Config) -> Result<Config, ImportError> {
+fn sizes(reader: &Reader, from: &AcousticConfig) -> Result<Config, ImportError> {
     let conv = |name: String| reader.dims::<3>(&name, "three dimensions");
     let [symbols, width] = reader.dims("encoder.src_word_emb.weight", "two dimensions")?;
     let feed = |stack: &str| conv(format!("{stack}.layer_stack.0.pos_ffn.w_1.weight"));
@@ -166,7 +155,7 @@ fn sizes(reader: &Reader, from: &FastSpeech2Config) -> Result<Config, ImportErro
         symbols,
         mels,
         width,
-        heads: from.heads,
+        heads: from.heads.unwrap_or(2),
         symbol_width: width,
         position_width: width,
         encoder_blocks: blocks("encoder"),
@@ -193,7 +182,8 @@ fn converted(reader: &mut Reader, name: &str) -> Result<Option<(String, Tensor)>
     }
     let tensor = reader.tensor(name)?;
     if name.ends_with("position_enc") {
-        check_positions(name, &tensor)?;
+        let table = tensor.squeeze(0)?;
+        check_positions(name, &table, |count, width| positions(count, width, table.device()))?;
         return Ok(None);
     }
     if let Some(rest) = name.strip_prefix("postnet.convolutions.") {
@@ -207,14 +197,18 @@ fn converted(reader: &mut Reader, name: &str) -> Result<Option<(String, Tensor)>
     Ok(Some((ours, tensor)))
 }
 
-fn check_positions(name: &str, table: &Tensor) -> Result<(), ImportError> {
+/// A table `[count, width]` holds what `expected` makes of these numbers.
+pub(super) fn check_positions(
+    name: &str,
+    table: &Tensor,
+    expected: impl FnOnce(usize, usize) -> candle_core::Result<Tensor>,
+) -> Result<(), ImportError> {
     let shape = |expected| ImportError::Shape { name: name.into(), expected, got: table.dims().to_vec() };
-    let (_, count, width) = table.dims3().map_err(|_| shape("three dimensions"))?;
+    let (count, width) = table.dims2().map_err(|_| shape("a table of positions"))?;
     if count > 1 << 16 || width > 1 << 12 {
         return Err(shape("at most 65536 × 4096 values"));
     }
-    let sinusoids = positions(count, width, table.device())?;
-    let error = (table.squeeze(0)? - sinusoids)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+    let error = (table - expected(count, width)?)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
     // The published table is rounded to f32 as ours is.
     if error.is_nan() || error > 1e-5 {
         let problem = format!("expected sinusoids, got values off by {error}");
@@ -277,6 +271,11 @@ fn our_name(name: &str) -> Option<String> {
         "speaker_emb.weight" => return Some("adaptor.speaker.weight".into()),
         _ => {}
     }
+    block_name(name)
+}
+
+/// Our name of a tensor of an attention block, which FastSpeech 1 has as well.
+pub(super) fn block_name(name: &str) -> Option<String> {
     let (stack, rest) = name.split_once(".layer_stack.")?;
     let (block, rest) = rest.split_once('.')?;
     let (layer, part) = rest.rsplit_once('.')?;

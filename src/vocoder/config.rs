@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Denoiser;
+
 /// How samples become the vectors on which the flows work. Both are orthonormal, so likelihoods compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -108,6 +110,13 @@ pub struct Config {
     /// Standard deviation of the latent noise at which the voice sounds best: 0.6 for the published weights.
     #[serde(default = "unit", skip_serializing_if = "is_unit")]
     pub noise_scale: f32,
+    /// How much of the model's own hum the [`Denoiser`](super::Denoiser) takes out unless one says otherwise; 0 is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub denoise: f32,
+}
+
+fn is_zero(strength: &f32) -> bool {
+    *strength == 0.0
 }
 
 fn unit() -> f32 {
@@ -145,6 +154,7 @@ impl Config {
             log_scale_limit: Some(6.0),
             sample_rms: 0.1,
             noise_scale: 1.0,
+            denoise: 0.0,
         }
     }
 
@@ -164,6 +174,7 @@ impl Config {
             log_scale_limit: None,
             sample_rms: 1.0,
             noise_scale: 0.6,
+            denoise: 0.0,
         }
     }
 
@@ -188,6 +199,11 @@ impl Config {
     /// Whether the flows and the prior see a harmonic excitation.
     pub fn has_excitation(&self) -> bool {
         self.prior == Prior::SourceFilter
+    }
+
+    /// Whether it hums steadily enough for a [`Denoiser`](super::Denoiser): published models do.
+    pub fn has_hum(&self) -> bool {
+        self.prior == Prior::Standard
     }
 
     /// Values per frame that the conditioner takes: the log-mels, and for [`Conditioner::Frames`] log-F0 and voicing.
@@ -252,6 +268,15 @@ impl Config {
         }
         if !(0.0..=1.5).contains(&self.noise_scale) {
             return fail("noise_scale", format!("expected 0 to 1.5, got {}", self.noise_scale));
+        }
+        if !(0.0..=Denoiser::MAX_STRENGTH).contains(&self.denoise) {
+            return fail(
+                "denoise",
+                format!("expected 0 to {}, got {}", Denoiser::MAX_STRENGTH, self.denoise),
+            );
+        }
+        if self.denoise > 0.0 && !self.has_hum() {
+            return fail("denoise", "expected 0 where the prior is no plain noise".into());
         }
         if !(1e-4..=1.0).contains(&self.sample_rms) {
             return fail("sample_rms", format!("expected 0.0001 to 1, got {}", self.sample_rms));

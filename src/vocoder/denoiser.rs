@@ -25,6 +25,9 @@ pub struct Denoiser {
 }
 
 impl Denoiser {
+    /// The strongest that makes sense: all of the hum, and as much again.
+    pub const MAX_STRENGTH: f32 = 2.0;
+
     /// Measures the model's bias: the first frame of its output for a mel of zeros, without noise.
     ///
     /// # Errors

@@ -85,6 +85,12 @@ pub enum VoiceError {
         /// Its language.
         language: String,
     },
+    /// Its vocoder does not hum.
+    #[error("voice {name}: expected a published vocoder to denoise, got one without a hum of its own")]
+    Denoise {
+        /// Its name.
+        name: String,
+    },
     /// An adapter where a voice is needed that stands alone.
     #[error("voice {origin}: expected a whole voice, got an adapter")]
     NotWhole {
@@ -300,6 +306,7 @@ impl VoiceError {
             VoiceError::Language { .. } => {
                 "only English text becomes phones here; its models run with ids of their own: `fastglow parity`".into()
             }
+            VoiceError::Denoise { .. } => "leave `denoise` out, or at 0".into(),
             VoiceError::NotWhole { .. } => "adapt from the voice that it is based on".into(),
             VoiceError::Name { .. } => "choose a name such as `alice`".into(),
             VoiceError::Model { .. } => {
