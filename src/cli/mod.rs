@@ -117,8 +117,11 @@ enum Command {
 /// Runs the program.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.verbose {
-        report_spans();
+    match &arguments.command {
+        // It has a journal, with a level of its own.
+        #[cfg(all(feature = "daemon", unix))]
+        Command::Serve(_) if !arguments.verbose => {}
+        _ => report_events(arguments.verbose),
     }
     let result = match &arguments.command {
         Command::Speak(arguments) => speak::run(arguments),
@@ -157,12 +160,15 @@ fn print(text: &str) -> Result<(), Failure> {
     written.map_err(|source| Failure::Io { what: "standard output", source })
 }
 
-fn report_spans() {
+/// What the library warns of; if `verbose`, also what it does and how long that takes.
+fn report_events(verbose: bool) {
+    use tracing::Level;
     use tracing_subscriber::fmt::format::FmtSpan;
+    let (level, spans) = if verbose { (Level::DEBUG, FmtSpan::CLOSE) } else { (Level::WARN, FmtSpan::NONE) };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_max_level(tracing::Level::DEBUG)
-        .with_span_events(FmtSpan::CLOSE)
+        .with_max_level(level)
+        .with_span_events(spans)
         .init();
 }

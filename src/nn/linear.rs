@@ -1,6 +1,6 @@
 //! Matrix products: weights in any precision, linear layers, embeddings.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use candle_core::quantized::{GgmlDType, QMatMul};
 use candle_core::{D, DType, Device, Module, Result, Tensor, bail};
@@ -20,7 +20,8 @@ pub enum Weight {
 }
 
 impl Weight {
-    /// A stored matrix `[outputs, inputs]` of a block format.
+    /// A stored matrix `[outputs, inputs]` of a block format. Where the processor lacks what candle's products of 4 and 6
+    /// bits need, those are unpacked to f32, with a warning the first time.
     ///
     /// # Errors
     /// It is not a matrix.
@@ -30,6 +31,12 @@ impl Weight {
             return Ok(Self::Blocks(Arc::new(Matrix8::from_q8_0(&stored.data()?, outputs, inputs)?)));
         }
         if device.is_cpu() && !has_candle_products() {
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| {
+                tracing::warn!(
+                    "this processor has no dot-product instructions: weights of 4 and 6 bits are unpacked to 32"
+                );
+            });
             return Ok(Self::Float(stored.dequantize(device)?));
         }
         Ok(Self::Quantized(QMatMul::from_arc(Arc::new(stored.to_candle(device)?))?))
