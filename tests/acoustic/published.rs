@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use fastglow::acoustic::{Controls, Dropout, Error, FastSpeech, PublishedControls, PublishedOutput, Tokens};
+use fastglow::acoustic::{
+    Controls, Dropout, Error, FastSpeech, Mel, PhoneControls, PublishedControls, PublishedOutput, Tokens,
+};
 use fastglow::import::{AcousticConfig, Checkpoint, TrainingStatistics, acoustic};
 use fastglow::nn::Params;
 use fastglow::phoneme::{PhonemeSeq, Pronouncer};
@@ -101,6 +103,60 @@ fn fastspeech_1_and_fastpitch_speak_our_phrases() {
         match higher {
             Ok(higher) => assert!(has_pitch && higher.log_f0[frames / 2] > mel.log_f0[frames / 2]),
             Err(error) => assert!(!has_pitch && matches!(error, Error::Layout { .. }), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn phones_of_a_published_model_differ_as_they_are_told() {
+    let phrase = Pronouncer::new().pronounce(&normalise("Well, the door is open.")).unwrap();
+    let controls = Controls::default();
+    let second = checkpoints::open(&checkpoints::fastspeech2(Sizes { symbols: 361, ..Sizes::default() }));
+    let of_file = |name: &str| {
+        let path = format!("{}/tests/data/published_{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+        Checkpoint::open(Path::new(&path)).unwrap()
+    };
+    for (name, checkpoint) in [
+        ("fastspeech1", of_file("fastspeech1")),
+        ("fastspeech2", second),
+        ("fastpitch", of_file("fastpitch")),
+    ] {
+        let model = imported(&checkpoint, &AcousticConfig::default());
+        let as_ever = PhoneControls { rate: 1.0, pitch_semitones: 0.0 };
+        let mut each = vec![as_ever; phrase.phones.len()];
+        let plain = model.speak(&phrase, &controls).unwrap();
+        let same = model.speak_varied(&phrase, &controls, &each).unwrap();
+        assert_eq!(same.durations_frames, plain.durations_frames, "{name}");
+        assert_eq!(same.log_f0, plain.log_f0, "{name}");
+
+        // The last word, at half the rate.
+        let last = phrase.words.len() as u32 - 1;
+        let is_last = |at: usize| phrase.phones[at].word == Some(last);
+        for at in (0..each.len()).filter(|&at| is_last(at)) {
+            each[at].rate = 0.5;
+        }
+        let slow = model.speak_varied(&phrase, &controls, &each).unwrap();
+        let frames = |mel: &Mel, chosen: bool| {
+            let of = |&at: &usize| is_last(at) == chosen;
+            (0..each.len()).filter(of).map(|at| mel.durations_frames[at]).sum::<u32>()
+        };
+        assert_eq!(frames(&slow, false), frames(&plain, false), "{name}");
+        assert!(frames(&slow, true) > frames(&plain, true), "{name}");
+
+        each.iter_mut().for_each(|phone| *phone = as_ever);
+        let higher = each.len() - 2;
+        each[higher].pitch_semitones = 4.0;
+        // Without statistics FastSpeech 2 and FastPitch cannot tell semitones; FastSpeech 1 has no pitch at all.
+        match model.speak_varied(&phrase, &controls, &each) {
+            Err(Error::Layout { call: "pitch", .. }) => assert_eq!(name, "fastspeech1"),
+            Err(Error::Statistics { what: "pitch" }) => assert_eq!(name, "fastspeech2"),
+            Ok(higher) => {
+                assert_eq!(name, "fastpitch");
+                assert_eq!(higher.durations_frames, plain.durations_frames);
+                let end = plain.frame_count() - 1 - plain.durations_frames[each.len() - 1] as usize;
+                assert!(higher.log_f0[end] > plain.log_f0[end] && higher.log_f0[0] == plain.log_f0[0]);
+            }
+            Err(error) => panic!("{name}: {error}"),
         }
     }
 }
