@@ -181,7 +181,8 @@ impl<'a> Tag<'a> {
         })
     }
 
-    /// The value of an attribute, by its local name, with entities read as far as they can be.
+    /// The daemon's alone: the value of an attribute, by its local name, with entities read as far as they can be.
+    #[cfg(any(feature = "daemon", test))]
     pub fn attribute(&self, name: &str) -> Option<String> {
         let found =
             self.attributes().map_while(Result::ok).find(|attribute| local(attribute.name) == name)?;
