@@ -123,13 +123,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     check_output(arguments)?;
     mark_format(arguments)?;
     let words = lexicon::read(arguments.lexicon.as_deref())?;
+    // It may start the program anew: what was read of standard input before would be lost.
+    environment::prepare(None);
     let script = arguments.ssml.then(|| script(arguments)).transpose()?;
     let given = script.as_ref().map(|script| &script.text).or(arguments.text.as_ref());
     if let Some(text) = given {
         // Before anything is loaded or opened.
         normalise(text).speakable()?;
     }
-    environment::prepare(None);
     let mut input = match given {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),
