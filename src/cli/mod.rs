@@ -164,11 +164,11 @@ fn print(text: &str) -> Result<(), Failure> {
 fn report_events(verbose: bool) {
     use tracing::Level;
     use tracing_subscriber::fmt::format::FmtSpan;
-    let (level, spans) = if verbose { (Level::DEBUG, FmtSpan::CLOSE) } else { (Level::WARN, FmtSpan::NONE) };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_max_level(level)
-        .with_span_events(spans)
-        .init();
+    let events =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    if verbose {
+        events.with_max_level(Level::DEBUG).with_span_events(FmtSpan::CLOSE).init();
+    } else {
+        events.with_max_level(Level::WARN).without_time().with_target(false).init();
+    }
 }

@@ -318,7 +318,8 @@ fn finish(
 /// The beginning of a text, fit for one line of a terminal.
 fn excerpt(text: &str) -> String {
     const SHOWN_CHARS: usize = 40;
-    let mut shown: String = text.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect();
+    let visible = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    let mut shown: String = text.chars().take(SHOWN_CHARS).map(visible).collect();
     if text.chars().nth(SHOWN_CHARS).is_some() {
         shown.push('…');
     }
