@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::compile::{DictionaryError, parse_dictionary};
 use super::super::morphology;
-use super::super::symbol::{Stress, Symbol};
+use super::super::symbol::Symbol;
 use super::LetterToSound;
+use super::search::without_stress;
 use super::train::is_held_out;
 
 /// Errors on the held-out words. A word is right if it equals any pronunciation that the dictionary lists; phone errors
@@ -65,10 +66,6 @@ pub fn evaluate_letter_to_sound(
         derived_word_error: share(derived.words, words.len()),
         derived_phone_error: share(derived.phones, derived.total),
     })
-}
-
-fn without_stress(phones: &[Symbol]) -> Vec<Symbol> {
-    phones.iter().map(|symbol| symbol.with_stress(Stress::None)).collect()
 }
 
 #[derive(Default)]

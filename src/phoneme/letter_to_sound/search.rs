@@ -90,9 +90,29 @@ fn likeliest(model: &Model<'_>, complete: &[Hypothesis], arena: &[(u16, u32)]) -
             None => readings.push((phones, weight)),
         }
     }
-    // The first of equals: the same word always gives the same phones.
+    // Phones first, summed over their stresses, then the stresses: a wrong phone is worse than a wrong stress.
+    let mut phones: Vec<(Vec<Symbol>, f32)> = Vec::new();
+    for (reading, weight) in &readings {
+        let bare = without_stress(reading);
+        match phones.iter_mut().find(|(known, _)| *known == bare) {
+            Some((_, sum)) => *sum += weight,
+            None => phones.push((bare, *weight)),
+        }
+    }
+    let Some(bare) = heaviest(phones) else { return Vec::new() };
+    readings.retain(|(reading, _)| without_stress(reading) == bare);
+    heaviest(readings).unwrap_or_default()
+}
+
+/// The first of equals: the same word always gives the same phones.
+fn heaviest(readings: Vec<(Vec<Symbol>, f32)>) -> Option<Vec<Symbol>> {
     let best = readings.into_iter().reduce(|best, other| if other.1 > best.1 { other } else { best });
-    best.map(|(phones, _)| phones).unwrap_or_default()
+    best.map(|(phones, _)| phones)
+}
+
+/// The phones alone.
+pub(super) fn without_stress(phones: &[Symbol]) -> Vec<Symbol> {
+    phones.iter().map(|symbol| symbol.with_stress(Stress::None)).collect()
 }
 
 /// Adds a hypothesis for each unit. The trace still points to the entry before.
