@@ -531,8 +531,8 @@ fn says_why_there_is_nothing_to_say() {
         ("?! ...", "only punctuation"),
         ("🪑🪑", "only emoji"),
         ("\u{0}\u{1b}", "only control characters"),
-        ("Привет мир", "only a script other than Latin"),
-        ("你好。", "only a script other than Latin and punctuation"),
+        ("Привет мир", "only a script that this voice does not read"),
+        ("你好。", "only a script that this voice does not read and punctuation"),
         ("\u{fffd}", "only symbols"),
     ] {
         let chunk = normalise(text);

@@ -187,8 +187,28 @@ fn what_cannot_be_imported_is_refused_and_nothing_is_written() {
 #[test]
 fn a_language_that_is_not_read_is_not_spoken() {
     let folder = Folder::new();
+    folder.succeeds(&format!("{BOTH} --language de-DE -o both.gguf"));
+    assert!(folder.fails("speak --voice both.gguf -o a.wav Hello.", 3).contains("`de-DE`"));
+}
+
+#[test]
+#[cfg(feature = "mandarin")]
+fn a_mandarin_voice_reads_characters() {
+    let folder = Folder::new();
     folder.succeeds(&format!("{BOTH} --language zh-CN -o both.gguf"));
-    assert!(folder.fails("speak --voice both.gguf -o a.wav Hello.", 3).contains("`zh-CN`"));
+    folder.succeeds("speak --voice both.gguf -o a.wav --marks a.json 你好，现在是10:30。");
+    let mut reader = hound::WavReader::open(folder.path("a.wav")).unwrap();
+    let samples: Vec<i16> = reader.samples().collect::<Result<_, _>>().unwrap();
+    assert!(samples.len() > 2048 && samples.iter().any(|sample| sample.unsigned_abs() > 100));
+    let marks = json(&std::fs::read_to_string(folder.path("a.json")).unwrap());
+    let words: String =
+        marks["words"].as_array().unwrap().iter().map(|word| word["text"].as_str().unwrap()).collect();
+    assert_eq!(words, "你好现在是十点三十分");
+    let phones: Vec<&str> =
+        marks["phones"].as_array().unwrap().iter().map(|p| p["phone"].as_str().unwrap()).collect();
+    assert!(phones.windows(4).any(|four| four == ["n", "i2", "h", "ao3"]), "{phones:?}");
+    assert!(marks["phones"].as_array().unwrap().iter().any(|phone| phone["viseme"] == "aa"));
+    assert!(folder.fails("speak --voice both.gguf -o b.wav мир", 5).contains("text:"));
 }
 
 #[test]

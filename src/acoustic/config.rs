@@ -230,6 +230,11 @@ impl Config {
         }
     }
 
+    /// Whether its table of symbols has the phones of pinyin.
+    pub fn reads_pinyin(&self) -> bool {
+        self.layout == Layout::Published && self.model == Model::FastSpeech2
+    }
+
     /// Checks every size, so that a hostile voice cannot ask for absurd ones.
     ///
     /// # Errors

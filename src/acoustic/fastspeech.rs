@@ -25,6 +25,7 @@ use super::{
 };
 use crate::nn::{Embedding, Init, Linear, Params, ops};
 use crate::phoneme::PhonemeSeq;
+use crate::text::Language;
 
 /// Most tokens of one call.
 const MAX_TOKENS: usize = 1000;
@@ -420,14 +421,19 @@ impl FastSpeech {
         Ok((durations, variances))
     }
 
-    /// Whether it can speak our phrases: a native model always, a published one if it was trained on the published symbols.
+    /// Whether it can speak our phrases: a native model English ones, a published one if it was
+    /// trained on the published symbols; only FastSpeech 2 has those of pinyin.
     ///
     /// # Errors
     /// It has another table of symbols.
-    pub fn check_speakable(&self) -> std::result::Result<(), Error> {
-        match self.adaptor {
-            Adaptor::Native(_) => Ok(()),
-            Adaptor::Published(_) => self.check_symbols(),
+    pub fn check_speakable(&self, language: Language) -> std::result::Result<(), Error> {
+        match language {
+            Language::English if self.config.layout == Layout::Native => Ok(()),
+            #[cfg(feature = "mandarin")]
+            Language::Mandarin if !self.config.reads_pinyin() => {
+                Err(Error::Layout { call: "Mandarin", needed: "published FastSpeech 2" })
+            }
+            _ => self.check_symbols(),
         }
     }
 

@@ -127,7 +127,13 @@ fn silence_frames(phones: &[Phone], rate: f32) -> u32 {
 
 fn voicing_of(symbol: Symbol) -> f32 {
     const VOICELESS: [&str; 9] = ["CH", "F", "HH", "K", "P", "S", "SH", "T", "TH"];
-    let is_voiceless = symbol.pause().is_some() || VOICELESS.contains(&symbol.to_string().as_str());
+    // Of pinyin's initials, `b`, `d` and `g` are voiceless too.
+    const VOICELESS_INITIALS: [&str; 17] =
+        ["b", "c", "ch", "d", "f", "g", "h", "j", "k", "p", "q", "s", "sh", "t", "x", "z", "zh"];
+    let name = symbol.to_string();
+    let is_voiceless = symbol.pause().is_some()
+        || VOICELESS.contains(&name.as_str())
+        || VOICELESS_INITIALS.contains(&name.as_str());
     if is_voiceless { 0.0 } else { 1.0 }
 }
 

@@ -1,4 +1,4 @@
-//! The symbol table of the published models, and what of it an English phrase uses. All begin alike; FastSpeech 1 and
+//! The symbol table of the published models, and what of it our phrases use. All begin alike; FastSpeech 1 and
 //! FastPitch end before the pinyin.
 //!
 //! | ids | symbols | FastSpeech 2 | FastSpeech 1 | FastPitch |
@@ -7,7 +7,7 @@
 //! | 1 – 11 | `-`, punctuation, space | never: punctuation is `@sp` | all that is written | all that is written |
 //! | 12 – 63 | letters | never: words are phones | words, in lower case | never |
 //! | 64 – 147 | ARPAbet, sorted by name, vowels bare and with three stresses | all but the 15 bare vowels | never | as FastSpeech 2 |
-//! | 148 – 356 | pinyin | never | | |
+//! | 148 – 356 | pinyin: initials, finals with five tones each, `rr` | all, in Mandarin | | |
 //! | 357 – 359 | `@sp`, `@spn`, `@sil` | `@sp`, for a pause inside of a phrase | | |
 //!
 //! FastSpeech 2's table of embeddings has a row more than there are symbols, FastSpeech 1's has 300 rows.
@@ -21,10 +21,14 @@ pub const PUBLISHED_SYMBOLS: usize = 361;
 /// Symbols that all the tables begin with.
 pub(super) const COMMON_SYMBOLS: usize = 148;
 const FIRST_PHONE: u32 = 64;
+const FIRST_PINYIN: u32 = 148;
 const SHORT_PAUSE: u32 = 357;
 
 /// The published id of a phone, or of a pause inside of a phrase.
 pub fn published_id(symbol: Symbol) -> u32 {
+    if let Some(index) = symbol.pinyin_index() {
+        return FIRST_PINYIN + u32::from(index);
+    }
     static IDS: LazyLock<Vec<u32>> = LazyLock::new(ids);
     IDS.get(usize::from(symbol.id())).copied().unwrap_or(SHORT_PAUSE)
 }
@@ -84,6 +88,11 @@ mod tests {
             (".", 357),
         ] {
             assert_eq!(published_id(Symbol::parse(name).unwrap()), id, "{name}");
+        }
+        for (name, id) in
+            [("b", 148), ("zh", 170), ("a1", 171), ("er5", 220), ("iii4", 259), ("vn5", 355), ("rr", 356)]
+        {
+            assert_eq!(published_id(Symbol::from_pinyin(name).unwrap()), id, "{name}");
         }
     }
 }

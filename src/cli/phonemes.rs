@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fastglow::phoneme::{Pronouncer, Pronunciation, show_phones};
-use fastglow::text::{TextChunk, Token, normalise};
+use fastglow::text::{Language, TextChunk, Token, normalise_in};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -23,16 +23,24 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     lexicon: Option<PathBuf>,
 
+    /// What the text is: a BCP 47 tag, `en` or `zh`.
+    #[arg(long, value_name = "TAG", default_value = "en", value_parser = language)]
+    language: Language,
+
     /// One JSON object for each line of the text.
     #[arg(long)]
     json: bool,
 }
 
+fn language(tag: &str) -> Result<Language, String> {
+    Language::of_tag(tag).ok_or_else(|| "this program does not read it".into())
+}
+
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let pronouncer = Pronouncer::with(lexicon::read(arguments.lexicon.as_deref())?);
+    let pronouncer = Pronouncer::of(arguments.language, lexicon::read(arguments.lexicon.as_deref())?);
     let show = |line: &str| super::print(&show_line(&pronouncer, line, arguments.json));
     if let Some(text) = &arguments.text {
-        normalise(text).speakable()?;
+        normalise_in(arguments.language, text).speakable()?;
         return text.lines().try_for_each(show);
     }
     let mut input = io::stdin().lock();
@@ -54,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn show_line(pronouncer: &Pronouncer, line: &str, as_json: bool) -> String {
-    let chunk = normalise(line);
+    let chunk = normalise_in(pronouncer.language(), line);
     let tokens: Vec<&Token> = chunk.tokens.iter().collect();
     let words = pronouncer.pronunciations(&tokens);
     let spoken = tokens.iter().zip(&words).filter_map(|(token, word)| Some((*token, word.as_ref()?)));

@@ -12,7 +12,7 @@ use fastglow::engine::{
     Engine, EngineConfig, Event, MarkFormat, Marks, OpenSink, Pacing, Report, SpeakConfig, Synthesizer,
 };
 use fastglow::markup::{MAX_DOCUMENT_BYTES, Script};
-use fastglow::text::{TextError, UnspokenKind, normalise};
+use fastglow::text::{TextError, UnspokenKind, normalise_in};
 use fastglow::voice::DEFAULT_VOICE;
 
 use super::environment;
@@ -126,17 +126,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // It may start the program anew: what was read of standard input before would be lost.
     environment::prepare(None);
     let script = arguments.ssml.then(|| script(arguments)).transpose()?;
-    let given = script.as_ref().map(|script| &script.text).or(arguments.text.as_ref());
-    if let Some(text) = given {
-        // Before anything is loaded or opened.
-        normalise(text).speakable()?;
-    }
-    let mut input = match given {
+    let (given, directions) = match script {
+        Some(script) => (Some(script.text), Arc::new(script.directions)),
+        None => (arguments.text.clone(), Arc::default()),
+    };
+    let mut input = match &given {
         Some(text) => TextInput::given(text),
         None => TextInput::read(io::stdin()),
     };
-    let directions = script.map(|script| Arc::new(script.directions)).unwrap_or_default();
     let synthesizer = load::voice(&arguments.voice, arguments.vocoder.as_deref(), words, arguments.compute)?;
+    if let Some(text) = &given {
+        // Before anything is opened.
+        normalise_in(synthesizer.language(), text).speakable()?;
+    }
     if arguments.denoise.is_some_and(|strength| strength > 0.0) {
         synthesizer.prepare_denoiser()?;
     }

@@ -56,7 +56,7 @@ pub(super) fn run(models: &Arc<Models>, shared: &Shared, jobs: &Receiver<NewJob>
             return;
         }
         let maker = PhraseMaker::new(models.clone(), config.directions.clone());
-        let chunker = Chunker::new(ChunkerConfig::default());
+        let chunker = Chunker::new(ChunkerConfig::of(models.pronouncer.language()));
         let mut work = Work { shared, state, config, maker, chunker, out };
         let Ok(result) = work.speak(&pieces) else { return };
         // Whoever pushes learns that nobody reads.

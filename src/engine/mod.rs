@@ -35,7 +35,7 @@ use crate::acoustic::{self, FastSpeech};
 use crate::compute::Compute;
 use crate::markup::Script;
 use crate::phoneme::{Pronouncer, UserWords};
-use crate::text::{Pace, normalise};
+use crate::text::{Language, Pace, normalise_in};
 use crate::vocoder::{self, Context, Denoiser, Noise, PhraseInput, WaveGlow};
 use crate::voice::{Fault, Meta, Part, Source, Voice, VoiceError};
 
@@ -135,18 +135,18 @@ impl Synthesizer {
         let acoustic_config: acoustic::Config = voice.config(Part::Acoustic)?;
         let vocoder_config: vocoder::Config = voice.config(Part::Vocoder)?;
         check_agreement(voice, &acoustic_config, &vocoder_config)?;
-        if !voice.meta().language.to_ascii_lowercase().starts_with("en") {
+        let Some(language) = Language::of_tag(&voice.meta().language) else {
             let language = voice.meta().language.clone();
             return Err(VoiceError::Language { origin: voice.origin().into(), language }.into());
-        }
+        };
         let params = voice.params();
         let acoustic = models::acoustic(voice, &params)?;
-        acoustic.check_speakable().map_err(|error| models::misfit(voice, Part::Acoustic, error))?;
+        acoustic.check_speakable(language).map_err(|error| models::misfit(voice, Part::Acoustic, error))?;
         let vocoder = models::vocoder(voice, &params, device)?;
         models::check_used(voice, &params, "")?;
         let models = Models {
             meta: voice.meta().clone(),
-            pronouncer: Pronouncer::with(words),
+            pronouncer: Pronouncer::of(language, words),
             acoustic,
             vocoder: Arc::new(vocoder),
             denoiser: OnceLock::new(),
@@ -163,6 +163,11 @@ impl Synthesizer {
     /// What the voice says about itself.
     pub fn meta(&self) -> &Meta {
         &self.models.meta
+    }
+
+    /// What its texts are read as.
+    pub fn language(&self) -> Language {
+        self.models.pronouncer.language()
     }
 
     /// Whether both speak from the same models in memory: a voice that was loaded again does not.
@@ -236,7 +241,7 @@ impl Synthesizer {
         utterance.push(text, &mut collect)?;
         utterance.finish(&mut collect)?;
         if samples.is_empty() {
-            normalise(text).speakable()?;
+            normalise_in(self.language(), text).speakable()?;
         }
         Ok(samples)
     }

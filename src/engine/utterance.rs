@@ -34,7 +34,7 @@ impl Utterance {
     pub(super) fn new(models: &Arc<Models>, config: SpeakConfig, pace: Pace) -> Result<Self> {
         config.validate()?;
         Ok(Self {
-            chunker: Chunker::new(ChunkerConfig::default()),
+            chunker: Chunker::new(ChunkerConfig::of(models.pronouncer.language())),
             maker: PhraseMaker::new(models.clone(), config.directions.clone()),
             windows: Windows::new(models, &config)?,
             is_stopped: false,

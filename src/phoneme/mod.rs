@@ -9,7 +9,10 @@ mod ipa;
 mod letter_to_sound;
 mod letters;
 mod lexicon;
+#[cfg(feature = "mandarin")]
+mod mandarin;
 mod morphology;
+mod pinyin;
 mod pronouncer;
 mod sequence;
 mod symbol;

@@ -8,7 +8,7 @@ use super::{
     letter_name,
 };
 use super::{heteronym, morphology};
-use crate::text::{TextChunk, TextError, Token, TokenKind};
+use crate::text::{Language, TextChunk, TextError, Token, TokenKind};
 
 /// Where a word's phones come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,9 +89,10 @@ impl PhonemePart {
     }
 }
 
-/// The English pronouncer. Cheap to make and to clone: its data lie in the program.
+/// The pronouncer of a language. Cheap to make and to clone: its data lie in the program.
 #[derive(Debug, Clone)]
 pub struct Pronouncer {
+    language: Language,
     user: Arc<UserWords>,
     lexicon: Lexicon<'static>,
     letter_to_sound: LetterToSound<'static>,
@@ -104,14 +105,31 @@ impl Default for Pronouncer {
 }
 
 impl Pronouncer {
-    /// A pronouncer with the embedded lexicon and letter-to-sound model.
+    /// An English pronouncer with the embedded lexicon and letter-to-sound model.
     pub fn new() -> Self {
         Self::with(Arc::default())
     }
 
     /// The same, with words of the user's own, which may change at any time.
     pub fn with(user: Arc<UserWords>) -> Self {
-        Self { user, lexicon: Lexicon::embedded(), letter_to_sound: LetterToSound::embedded() }
+        Self::of(Language::English, user)
+    }
+
+    /// The same for any language. What Mandarin needs is read with the first one: a quarter of a second. The user's words
+    /// are English.
+    pub fn of(language: Language, user: Arc<UserWords>) -> Self {
+        match language {
+            Language::English => {}
+            #[cfg(feature = "mandarin")]
+            Language::Mandarin => super::mandarin::warm_up(),
+        }
+        let (lexicon, letter_to_sound) = (Lexicon::embedded(), LetterToSound::embedded());
+        Self { language, user, lexicon, letter_to_sound }
+    }
+
+    /// What it reads.
+    pub fn language(&self) -> Language {
+        self.language
     }
 
     fn listed(&self, word: &str) -> Option<Vec<Symbol>> {
@@ -194,11 +212,19 @@ impl Pronouncer {
 
     /// How each token sounds among the others, `None` for pauses.
     pub fn pronunciations(&self, tokens: &[&Token]) -> Vec<Option<Pronunciation>> {
+        match self.language {
+            Language::English => self.english(tokens),
+            #[cfg(feature = "mandarin")]
+            Language::Mandarin => super::mandarin::pronunciations(tokens),
+        }
+    }
+
+    fn english(&self, tokens: &[&Token]) -> Vec<Option<Pronunciation>> {
         // A breath within a phrase parts no words that belong together.
         let is_breath = |token: &&Token| token.kind == TokenKind::Pause(Pause::Break);
         if tokens.iter().any(is_breath) {
             let others: Vec<&Token> = tokens.iter().copied().filter(|token| !is_breath(token)).collect();
-            let mut words = self.pronunciations(&others).into_iter();
+            let mut words = self.english(&others).into_iter();
             let of_token = |token: &&Token| if is_breath(token) { None } else { words.next().flatten() };
             return tokens.iter().map(of_token).collect();
         }

@@ -1,4 +1,6 @@
-//! The native symbol table: ARPAbet phones (vowels with stress) and pauses, each with a fixed id.
+//! The native symbol table: ARPAbet phones (vowels with stress) and pauses, each with a fixed id; and pinyin's phones.
+
+use super::pinyin;
 
 /// Vowels of ARPAbet, each with three stresses.
 const VOWELS: [&str; 15] =
@@ -98,25 +100,36 @@ pub enum Stress {
     Secondary = 2,
 }
 
-/// A phone with stress, or a pause. Id 0 is padding and never constructed.
+/// A phone with stress or tone, or a pause. Id 0 is padding and never constructed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Symbol(u8);
+pub struct Symbol(u16);
 
 impl From<Pause> for Symbol {
     fn from(pause: Pause) -> Self {
-        Symbol(pause as u8)
+        Symbol(pause as u16)
     }
 }
 
 impl Symbol {
-    /// The id in the model's embedding, 1 to [`SYMBOL_COUNT`] − 1.
+    /// The id in a native model's embedding, 1 to [`SYMBOL_COUNT`] − 1; 0 for a phone of pinyin, which native models do not
+    /// know.
     pub fn id(self) -> u8 {
-        self.0
+        if (self.0 as usize) < SYMBOL_COUNT { self.0 as u8 } else { 0 }
     }
 
     /// The symbol of an id, if there is one.
     pub fn from_id(id: u8) -> Option<Self> {
-        (id >= 1 && (id as usize) < SYMBOL_COUNT).then_some(Symbol(id))
+        (id >= 1 && (id as usize) < SYMBOL_COUNT).then_some(Symbol(id.into()))
+    }
+
+    /// An initial of pinyin (`zh`), a final with its tone (`uang4`, 5 for none), or `rr`, the ending of 儿.
+    pub fn from_pinyin(name: &str) -> Option<Self> {
+        Some(Symbol(SYMBOL_COUNT as u16 + pinyin::index(name)?))
+    }
+
+    /// Its place in the published list of pinyin's phones, 0 to 208.
+    pub fn pinyin_index(self) -> Option<u16> {
+        self.0.checked_sub(SYMBOL_COUNT as u16)
     }
 
     /// Reads `HH`, `AH0`, `ER1` (a vowel needs its stress digit) or a pause's punctuation name.
@@ -125,7 +138,7 @@ impl Symbol {
             return Some(pause.into());
         }
         if let Some(i) = CONSONANTS.iter().position(|&c| c == name) {
-            return Some(Symbol(FIRST_CONSONANT + i as u8));
+            return Some(Symbol(u16::from(FIRST_CONSONANT) + i as u16));
         }
         let (vowel, digit) = name.split_at_checked(2)?;
         let stress = match digit {
@@ -135,20 +148,21 @@ impl Symbol {
             _ => return None,
         };
         let i = VOWELS.iter().position(|&v| v == vowel)?;
-        Some(Symbol(FIRST_VOWEL + 3 * i as u8 + stress))
+        Some(Symbol(u16::from(FIRST_VOWEL) + 3 * i as u16 + stress))
     }
 
     /// The pause that this is, if it is one.
     pub fn pause(self) -> Option<Pause> {
-        Pause::ALL.into_iter().find(|p| *p as u8 == self.0)
+        Pause::ALL.into_iter().find(|p| *p as u16 == self.0)
     }
 
     /// The stress, for vowels.
     pub fn stress(self) -> Option<Stress> {
-        if !(FIRST_VOWEL..FIRST_CONSONANT).contains(&self.0) {
+        let id = self.id();
+        if !(FIRST_VOWEL..FIRST_CONSONANT).contains(&id) {
             return None;
         }
-        Some(match (self.0 - FIRST_VOWEL) % 3 {
+        Some(match (id - FIRST_VOWEL) % 3 {
             0 => Stress::None,
             1 => Stress::Primary,
             _ => Stress::Secondary,
@@ -157,10 +171,13 @@ impl Symbol {
 
     /// The same phone with another stress; consonants and pauses stay as they are.
     pub fn with_stress(self, stress: Stress) -> Self {
-        if self.is_vowel() { Symbol(self.0 - (self.0 - FIRST_VOWEL) % 3 + stress as u8) } else { self }
+        if !self.is_vowel() {
+            return self;
+        }
+        Symbol(self.0 - (self.0 - u16::from(FIRST_VOWEL)) % 3 + stress as u16)
     }
 
-    /// True for vowels.
+    /// True for vowels of ARPAbet.
     pub fn is_vowel(self) -> bool {
         self.stress().is_some()
     }
@@ -171,12 +188,15 @@ impl std::fmt::Display for Symbol {
         if let Some(pause) = self.pause() {
             return f.write_str(pause.name());
         }
+        if let Some(index) = self.pinyin_index() {
+            return f.write_str(&pinyin::name(index));
+        }
         match self.stress() {
             Some(stress) => {
-                let vowel = VOWELS[((self.0 - FIRST_VOWEL) / 3) as usize];
+                let vowel = VOWELS[((self.id() - FIRST_VOWEL) / 3) as usize];
                 write!(f, "{vowel}{}", stress as u8)
             }
-            None => f.write_str(CONSONANTS[(self.0 - FIRST_CONSONANT) as usize]),
+            None => f.write_str(CONSONANTS[(self.id() - FIRST_CONSONANT) as usize]),
         }
     }
 }
@@ -190,6 +210,11 @@ mod tests {
         for id in 1..SYMBOL_COUNT as u8 {
             let symbol = Symbol::from_id(id).unwrap();
             assert_eq!(Symbol::parse(&symbol.to_string()), Some(symbol), "{symbol}");
+        }
+        for name in ["b", "zh", "a1", "vn5", "rr"] {
+            let symbol = Symbol::from_pinyin(name).unwrap();
+            assert_eq!(symbol.to_string(), name);
+            assert_eq!((symbol.id(), symbol.pause(), symbol.stress()), (0, None, None));
         }
         assert_eq!(Symbol::from_id(0), None);
         assert_eq!(Symbol::from_id(SYMBOL_COUNT as u8), None);

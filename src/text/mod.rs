@@ -17,6 +17,9 @@ mod fold;
 mod fraction;
 mod inline_phones;
 mod label;
+mod language;
+#[cfg(feature = "mandarin")]
+mod mandarin;
 mod money;
 mod number;
 mod phone_number;
@@ -41,6 +44,8 @@ use std::ops::Range;
 
 pub use crate::phoneme::{Pause, Symbol};
 pub use chunk::{Boundary, Chunk, Chunker, ChunkerConfig, ChunkerError, Pace};
+pub use language::Language;
+pub(crate) use language::is_han;
 pub(crate) use phrasing::Breath;
 use reader::Reader;
 use reading::{Assembly, Reading};
@@ -58,7 +63,7 @@ pub const MAX_NUMBER_DIGITS: usize = 64;
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenKind {
-    /// A word: lower-case ASCII letters and inner apostrophes, numbers written out.
+    /// A word: lower-case ASCII letters and inner apostrophes, numbers written out. Of a Mandarin text, one character.
     Word(String),
     /// A letter's name: `b`, or with an ending (`b's`).
     Letter(String),
@@ -126,7 +131,7 @@ impl UnspokenKind {
         match self {
             Self::Emoji => "emoji",
             Self::Control => "control characters",
-            Self::Script => "a script other than Latin",
+            Self::Script => "a script that this voice does not read",
             Self::Symbol => "symbols",
             Self::LongRun => "a run of letters or digits too long for a word",
             Self::Phones => "phones that do not exist",
@@ -160,7 +165,9 @@ impl TextError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NothingToSay { .. } => "give English text: letters, numbers, punctuation",
+            Self::NothingToSay { .. } => {
+                "give text in the language of the voice: words, numbers, punctuation"
+            }
         }
     }
 }
@@ -222,7 +229,12 @@ impl TextChunk {
 /// assert_eq!(words.join(" "), "it's three oh five p m and three dollars and fifty cents");
 /// ```
 pub fn normalise(text: &str) -> TextChunk {
-    let Scanner { pieces, unspoken, .. } = Scanner::scan(text);
+    normalise_in(Language::English, text)
+}
+
+/// The same, of a text in any of the languages. Of a Mandarin one, each character is a word.
+pub fn normalise_in(language: Language, text: &str) -> TextChunk {
+    let Scanner { pieces, unspoken, .. } = Scanner::scan(text, language);
     let mut assembly = Assembly::default();
     let mut unspoken = unspoken.into_iter().peekable();
     let mut reader = Reader::new(text, &pieces);
@@ -234,7 +246,7 @@ pub fn normalise(text: &str) -> TextChunk {
             reader.advance(1);
             continue;
         }
-        let Some(reading) = Reading::next(&reader) else { break };
+        let Some(reading) = Reading::next(&reader, language) else { break };
         reader.advance(reading.pieces);
         assembly.add(reading);
     }

@@ -38,7 +38,7 @@ const PAUSES: &[(char, Pause)] = &[
     ('؟', Pause::Question),
 ];
 /// Marks without a sound: quotation, emphasis, underlines, trademark signs.
-const SILENT: &str = "\"'`*_~^<>/#+\u{2018}\u{2019}\u{201a}\u{201b}\u{201c}\u{201d}\u{201e}\u{2032}\u{2033}«»‹›¿¡´¨·†‡™®\u{2010}\u{2011}";
+const SILENT: &str = "\"'`*_~^<>/#+\u{2018}\u{2019}\u{201a}\u{201b}\u{201c}\u{201d}\u{201e}\u{2032}\u{2033}«»‹›《》〈〉「」『』¿¡´¨·†‡™®\u{2010}\u{2011}";
 
 /// A hyphen inside a word is silent; a dash stands free, or is doubled.
 const DASHES: &[char] = &['-', '\u{2013}', '\u{2012}', '\u{2212}'];

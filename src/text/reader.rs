@@ -308,6 +308,12 @@ impl Spoken {
         self.tokens.extend(words.split(' ').filter(|w| !w.is_empty()).map(|w| TokenKind::Word(w.to_owned())));
     }
 
+    /// Adds each character as a word.
+    #[cfg(feature = "mandarin")]
+    pub fn characters(&mut self, characters: &str) {
+        self.tokens.extend(characters.chars().map(|c| TokenKind::Word(c.to_string())));
+    }
+
     /// Adds the name of each letter of `letters` (lower-case ASCII).
     pub fn letters(&mut self, letters: &str) {
         self.tokens.extend(letters.chars().map(|c| TokenKind::Letter(c.to_string())));

@@ -5,14 +5,14 @@ use std::ops::Range;
 use super::reader::{Reader, Spoken};
 use super::scan::Kind;
 use super::{
-    TextChunk, Token, TokenKind, Unspoken, UnspokenKind, abbreviation, acronym, address, code, date, emoji,
-    fraction, inline_phones, label, money, phone_number, punctuation, quantity, range, roman, symbol, time,
-    web, word, year,
+    Language, TextChunk, Token, TokenKind, Unspoken, UnspokenKind, abbreviation, acronym, address, code,
+    date, emoji, fraction, inline_phones, label, money, phone_number, punctuation, quantity, range, roman,
+    symbol, time, web, word, year,
 };
 
 /// Reads what stands at the reader's place: writes the words and returns how many pieces they took, or `None` if it is
 /// not of this class.
-type Class = fn(&Reader<'_>, &mut Spoken) -> Option<usize>;
+pub(super) type Class = fn(&Reader<'_>, &mut Spoken) -> Option<usize>;
 
 /// The classes, first match first: `10:30` is a time before it is a number.
 const CLASSES: &[Class] = &[
@@ -60,10 +60,15 @@ pub(super) struct Reading {
 impl Reading {
     /// Reads what stands at the reader's place, which is no white space but for an empty line; `None` if what may still
     /// follow could change it.
-    pub fn next(reader: &Reader<'_>) -> Option<Self> {
+    pub fn next(reader: &Reader<'_>, language: Language) -> Option<Self> {
         let piece = reader.here()?;
         let mut spoken = Spoken::default();
-        let read = CLASSES.iter().find_map(|class| {
+        let classes = match language {
+            Language::English => CLASSES,
+            #[cfg(feature = "mandarin")]
+            Language::Mandarin => super::mandarin::CLASSES,
+        };
+        let read = classes.iter().find_map(|class| {
             spoken.clear();
             // What is uncertain to one class is uncertain altogether: the others need not be asked.
             if reader.is_certain() { class(reader, &mut spoken) } else { Some(1) }

@@ -4,12 +4,12 @@
 //! still being written is cut exactly as the whole would be.
 
 use super::fold::{Fold, fold};
-use super::{MAX_NUMBER_DIGITS, MAX_WORD_LETTERS, Unspoken, UnspokenKind};
+use super::{Language, MAX_NUMBER_DIGITS, MAX_WORD_LETTERS, Unspoken, UnspokenKind};
 
 /// What a piece is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Latin letters, with inner apostrophes and ignorable characters.
+    /// Latin letters, with inner apostrophes and ignorable characters; one character of Chinese.
     Word,
     /// ASCII digits.
     Number,
@@ -114,6 +114,7 @@ impl Line {
 /// Takes characters, makes pieces. They cover the text, but for ignorable characters outside words.
 #[derive(Debug)]
 pub(super) struct Scanner {
+    language: Language,
     /// The pieces so far; those from [`Scanner::settled`] on may change.
     pub pieces: Vec<Piece>,
     /// What cannot be read; the last one may grow.
@@ -131,6 +132,7 @@ pub(super) struct Scanner {
 impl Default for Scanner {
     fn default() -> Self {
         Self {
+            language: Language::English,
             pieces: Vec::new(),
             unspoken: Vec::new(),
             at: 0,
@@ -144,9 +146,14 @@ impl Default for Scanner {
 }
 
 impl Scanner {
+    /// At the start of a text.
+    pub fn new(language: Language) -> Self {
+        Self { language, ..Self::default() }
+    }
+
     /// Cuts a whole text.
-    pub fn scan(text: &str) -> Self {
-        let mut scanner = Self::default();
+    pub fn scan(text: &str, language: Language) -> Self {
+        let mut scanner = Self::new(language);
         text.chars().for_each(|c| scanner.push(c));
         scanner.seal();
         scanner
@@ -282,6 +289,11 @@ impl Scanner {
         true
     }
 
+    /// True for what is a word by itself in the text's language.
+    fn is_character(&self, c: char) -> bool {
+        self.language != Language::English && super::is_han(c)
+    }
+
     /// Ends what is open.
     fn close(&mut self) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
@@ -307,6 +319,9 @@ impl Scanner {
             Fold::Ignorable if self.ignorable <= MAX_IGNORABLE => {}
             Fold::Ignorable => self.set_aside(UnspokenKind::Control, start, end),
             Fold::Mark => self.pieces.push(Piece { kind: Kind::Mark, start, end }),
+            Fold::Unspoken(UnspokenKind::Script) if self.is_character(c) => {
+                self.pieces.push(Piece { kind: Kind::Word, start, end });
+            }
             Fold::Unspoken(UnspokenKind::Script) if is_greek(c) && !self.is_behind_greek => {
                 self.open = Open::Greek { start, end };
             }
@@ -361,7 +376,11 @@ mod tests {
     use super::*;
 
     fn pieces(text: &str) -> Vec<(Kind, &str)> {
-        Scanner::scan(text).pieces.iter().map(|p| (p.kind, &text[p.start..p.end])).collect()
+        Scanner::scan(text, Language::English)
+            .pieces
+            .iter()
+            .map(|p| (p.kind, &text[p.start..p.end]))
+            .collect()
     }
 
     #[test]
@@ -408,7 +427,7 @@ mod tests {
     #[test]
     fn runs_too_long_for_a_word_or_number_are_cut_short() {
         for (text, kept) in [("a".repeat(65), 16), ("a".repeat(10_000), 16), ("7".repeat(65), 64)] {
-            let scan = Scanner::scan(&text);
+            let scan = Scanner::scan(&text, Language::English);
             assert_eq!(scan.pieces.len(), 2, "{text}");
             assert_eq!(scan.pieces[0].end, kept);
             let rest = Unspoken { kind: UnspokenKind::LongRun, source: kept..text.len() };
@@ -418,15 +437,18 @@ mod tests {
         assert_eq!(pieces(&"é".repeat(65))[0].1, "é".repeat(16));
         assert_eq!(pieces(&"7".repeat(64)).len(), 1);
         assert_eq!(pieces(&format!("{}' b", "a".repeat(100))).len(), 5);
-        assert!(Scanner::scan(&"a\u{301}".repeat(32)).unspoken.is_empty());
-        assert_eq!(Scanner::scan(&"\u{301}".repeat(10_000)).unspoken[0].kind, UnspokenKind::Control);
+        assert!(Scanner::scan(&"a\u{301}".repeat(32), Language::English).unspoken.is_empty());
+        assert_eq!(
+            Scanner::scan(&"\u{301}".repeat(10_000), Language::English).unspoken[0].kind,
+            UnspokenKind::Control
+        );
     }
 
     #[test]
     fn settled_pieces_never_change() {
         let text = "Don't pay' $3.50, \u{3c0} \u{3c0}\u{3b9} \n \n e\u{301}t\u{200b}s' 🪑 x\u{ad}'y 12\u{200d}3 o\u{2019}\u{2019}c";
         let long = format!("{text}{}'{} {}", "a".repeat(70), "b".repeat(9), "5".repeat(80));
-        let whole = Scanner::scan(&long);
+        let whole = Scanner::scan(&long, Language::English);
         let mut scanner = Scanner::default();
         for c in long.chars() {
             scanner.push(c);
@@ -448,7 +470,7 @@ mod tests {
 
     #[test]
     fn sets_aside_what_cannot_be_read() {
-        let found = Scanner::scan("hi 🪑🪑 мир\u{7}");
+        let found = Scanner::scan("hi 🪑🪑 мир\u{7}", Language::English);
         let kinds: Vec<_> = found.unspoken.iter().map(|u| (u.kind, u.source.clone())).collect();
         assert_eq!(
             kinds,

@@ -78,7 +78,7 @@ pub enum VoiceError {
         got: usize,
     },
     /// The voice speaks a language that this program cannot pronounce.
-    #[error("voice {origin}: expected English, got the language `{language}`")]
+    #[error("voice {origin}: expected a language that this program reads, got `{language}`")]
     Language {
         /// The file.
         origin: String,
@@ -304,7 +304,7 @@ impl VoiceError {
             }
             VoiceError::Frames { .. } => "choose a vocoder that was made for the same mel frames".into(),
             VoiceError::Language { .. } => {
-                "only English text becomes phones here; its models run with ids of their own: `fastglow parity`".into()
+                "English is read, and Mandarin where the program was built with the feature `mandarin`; other models run with ids of their own: `fastglow parity`".into()
             }
             VoiceError::Denoise { .. } => "leave `denoise` out, or at 0".into(),
             VoiceError::NotWhole { .. } => "adapt from the voice that it is based on".into(),

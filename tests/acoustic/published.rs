@@ -10,7 +10,7 @@ use fastglow::acoustic::{
 use fastglow::import::{AcousticConfig, Checkpoint, TrainingStatistics, acoustic};
 use fastglow::nn::Params;
 use fastglow::phoneme::{PhonemeSeq, Pronouncer};
-use fastglow::text::normalise;
+use fastglow::text::{Language, normalise};
 
 use crate::checkpoints::{self, Sizes};
 use crate::goldens;
@@ -90,7 +90,9 @@ fn fastspeech_1_and_fastpitch_speak_our_phrases() {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/published_{name}.safetensors"));
         let model = imported(&Checkpoint::open(&path).unwrap(), &AcousticConfig::default());
-        model.check_speakable().unwrap();
+        model.check_speakable(Language::English).unwrap();
+        #[cfg(feature = "mandarin")]
+        assert!(model.check_speakable(Language::Mandarin).is_err());
         let mel = model.speak(&phrase, &Controls::default()).unwrap();
         let frames = mel.frames.dim(0).unwrap();
         assert_eq!(mel.durations_frames.len(), phrase.phones.len());

@@ -20,7 +20,7 @@ use super::utterance::{Progress, Utterance};
 use crate::daemon::StreamEvent;
 use crate::engine::{Pacing, SpeakConfig};
 use crate::markup::Script;
-use crate::text::normalise;
+use crate::text::normalise_in;
 
 pub(super) const RATES_HZ: std::ops::RangeInclusive<u32> = 8000..=48_000;
 
@@ -121,7 +121,7 @@ pub(super) async fn speech(State(app): State<Arc<App>>, request: Request) -> Res
     // Until there is sound, what goes wrong still has a status of its own.
     let first = answer.samples().await?;
     if first.is_none() {
-        normalise(&input).speakable()?;
+        normalise_in(answer.utterance.language(), &input).speakable()?;
     }
     answer.state = Part::Head(first);
     match wanted.shape {

@@ -11,6 +11,7 @@ use super::server::App;
 use crate::Result as SpeechResult;
 use crate::daemon::{SpeechStream, StreamEvent, TextSender, UtteranceMeter};
 use crate::engine::{Pacing, Report, SpeakConfig};
+use crate::text::Language;
 
 /// Speech being made.
 pub(super) struct Utterance {
@@ -19,6 +20,7 @@ pub(super) struct Utterance {
     deadline: Instant,
     limit_ms: u64,
     hop_samples: usize,
+    language: Language,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -65,16 +67,17 @@ impl Utterance {
                 other => other,
             })?;
             let (sender, stream) = SpeechStream::start(&synthesizer, config, pacing)?;
-            Ok::<_, Refusal>((sender, stream, synthesizer.hop_samples()))
+            Ok::<_, Refusal>((sender, stream, synthesizer))
         };
         let loaded = tokio::task::spawn_blocking(load).await.map_err(|_| Refusal::Thread)?;
-        let (sender, stream, hop_samples) = loaded?;
+        let (sender, stream, synthesizer) = loaded?;
         let limit_ms = app.limits.utterance_ms;
         let utterance = Self {
             meter: UtteranceMeter::begin(app.shared.metrics.clone(), stream.sample_rate_hz()),
             deadline: Instant::now() + Duration::from_millis(limit_ms),
             limit_ms,
-            hop_samples,
+            hop_samples: synthesizer.hop_samples(),
+            language: synthesizer.language(),
             stream,
             _permit: permit,
         };
@@ -104,6 +107,11 @@ impl Utterance {
     /// Of the samples.
     pub fn sample_rate_hz(&self) -> u32 {
         self.stream.sample_rate_hz()
+    }
+
+    /// What its text is read as.
+    pub fn language(&self) -> Language {
+        self.language
     }
 
     /// Samples a frame.

@@ -31,10 +31,11 @@ ALONE = """
 卡ka3 壳ke2 露lu4 论lun4 埋mai2 闷men4 磨mo2 宁ning2 胖pang4 泡pao4 片pian4 漂piao1 撒sa1 塞sai1 散san4 丧sang4 舍she4
 省sheng3 盛sheng4 熟shu2 挑tiao1 帖tie1 王wang2 吓xia4 校xiao4 宣xuan1 炸zha4 症zheng4 中zhong1 六liu4 五wu3 一yi1 不bu4
 七qi1 八ba1 十shi2 万wan4 亿yi4 百bai3 千qian1 零ling2 两liang3 俩lia3 幺yao1 点dian3 第di4 负fu4 月yue4 年nian2 日ri4
+嗯en4 呣mu2 噷hen5 欸ei4 哼heng1
 """
 # Words that the sources do not have, or have otherwise than they are said.
 WORDS = """
-得到de2dao4 觉得jue2de5 东西dong1xi5 什么shen2me5 怎么zen3me5 怎么样zen3me5yang4 这么zhe4me5 那么na4me5 多么duo1me5
+不是bu4shi4 要是yao4shi5 得到de2dao4 觉得jue2de5 东西dong1xi5 什么shen2me5 怎么zen3me5 怎么样zen3me5yang4 这么zhe4me5 那么na4me5 多么duo1me5
 为什么wei4shen2me5 我们wo3men5 你们ni3men5 他们ta1men5 她们ta1men5 它们ta1men5 咱们zan2men5 人们ren2men5 谢谢xie4xie5
 爸爸ba4ba5 妈妈ma1ma5 哥哥ge1ge5 姐姐jie3jie5 弟弟di4di5 妹妹mei4mei5 爷爷ye2ye5 奶奶nai3nai5 叔叔shu1shu5 宝宝bao3bao5
 先生xian1sheng5 小姐xiao3jie3 朋友peng2you5 时候shi2hou5 地方di4fang5 知道zhi1dao4 认识ren4shi5 明白ming2bai5 漂亮piao4liang5
@@ -43,7 +44,7 @@ WORDS = """
 睡觉shui4jiao4 都市du1shi4 成都cheng2du1 首都shou3du1 好像hao3xiang4 爱好ai4hao4 教室jiao4shi4 数一数shu3yi5shu3 慢慢地man4man4de5
 早上zao3shang5 晚上wan3shang5 路上lu4shang5 里面li3mian4 外面wai4mian4 桌子zhuo1zi5 孩子hai2zi5 房子fang2zi5 椅子yi3zi5
 电梯dian4ti1 机器人ji1qi4ren2 欢迎光临huan1ying2guang1lin2 对不起dui4bu5qi3 没关系mei2guan1xi5 不客气bu4ke4qi5 这里zhe4li5 那里na4li5
-哪里na3li5 那儿na4r5 这儿zhe4r5 哪儿na3r5 一点儿yi1dian3r5 有点儿you3dian3r5 一会儿yi1hui4r5 好玩儿hao3wan2r5 哪个na3ge4
+哪里na2li5 那儿na4r5 这儿zhe4r5 哪儿na3r5 一点儿yi1dian3r5 有点儿you3dian3r5 一会儿yi1hui4r5 好玩儿hao3wan2r5 哪个na3ge4
 这个zhe4ge5 那个na4ge5 几个ji3ge5 两个liang3ge5 多少duo1shao5 少年shao4nian2 大夫dai4fu5 大学da4xue2 头发tou2fa5
 发现fa1xian4 理发li3fa4 还钱huan2qian2 还书huan2shu1 归还gui1huan2 给予ji3yu3 供给gong1ji3 角色jue2se4 血液xue4ye4 流血liu2xue4
 调查diao4cha2 声调sheng1diao4 空调kong1tiao2 模样mu2yang4 着急zhao2ji2 睡着shui4zhao2 看着kan4zhe5 倒车dao4che1 摔倒shuai1dao3 倒水dao4shui3

@@ -18,8 +18,8 @@ use boundary::{Assume, Cut, Need, search};
 pub(super) use boundary::{BEFORE_NOUN, PHRASE_STARTS};
 use pending::Pending;
 
-use super::TextChunk;
 use super::reader::End;
+use super::{Language, TextChunk};
 
 /// How urgently the next chunk is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ impl Pace {
 /// played, and text that comes at ten words a second or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkerConfig {
+    /// What the text is read as.
+    pub language: Language,
     /// With less sound waiting than this, a few words are enough.
     pub words_below_ms: u32,
     /// With less than this, a phrase.
@@ -65,6 +67,7 @@ pub struct ChunkerConfig {
 impl Default for ChunkerConfig {
     fn default() -> Self {
         Self {
+            language: Language::English,
             words_below_ms: 350,
             phrases_below_ms: 1000,
             clauses_below_ms: 2500,
@@ -74,6 +77,20 @@ impl Default for ChunkerConfig {
             max_pending_bytes: 16 * 1024,
             hold_ms: 300,
             word_hold_ms: 10_000,
+        }
+    }
+}
+
+impl ChunkerConfig {
+    /// The defaults for a language: a character of Mandarin counts as a word, and is half as long as an English one.
+    pub fn of(language: Language) -> Self {
+        let config = Self { language, ..Self::default() };
+        match language {
+            Language::English => config,
+            #[cfg(feature = "mandarin")]
+            Language::Mandarin => {
+                Self { least_words: 2 * config.least_words, max_words: 2 * config.max_words, ..config }
+            }
         }
     }
 }
@@ -153,7 +170,7 @@ impl Chunker {
             max_pending_bytes: config.max_pending_bytes.max(MIN_PENDING_BYTES),
             ..config
         };
-        Self { config, pending: Pending::default(), searched: None }
+        Self { config, pending: Pending::new(config.language), searched: None }
     }
 
     /// Takes bytes, and says how many: fewer than given if too much text waits. Then take chunks, and push the rest; there

@@ -7,7 +7,7 @@ use super::super::reader::{End, PIECES_BEHIND, Place, Reader};
 use super::super::reading::{Assembly, Reading};
 use super::super::scan::{Kind, Scanner};
 use super::super::utf8::Utf8Repair;
-use super::super::{TextChunk, Token, TokenKind, Unspoken};
+use super::super::{Language, TextChunk, Token, TokenKind, Unspoken};
 
 /// A run of white space, or of what cannot be read, is passed in steps of this many bytes.
 const GAP_STEP_BYTES: usize = 128;
@@ -68,6 +68,7 @@ type Attempt = (usize, usize, End);
 /// Text that has come and is not in a chunk yet.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
+    language: Language,
     text: String,
     /// Where `text` begins in the input.
     base: u64,
@@ -89,6 +90,10 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    pub fn new(language: Language) -> Self {
+        Self { language, scanner: Scanner::new(language), ..Self::default() }
+    }
+
     /// Takes bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         let from = self.text.len();
@@ -253,7 +258,7 @@ impl Pending {
         }
         let place = Place { at: self.place.piece, settled, end };
         let reader = Reader::within(&self.text, &self.scanner.pieces, place);
-        let reading = Reading::next(&reader)?;
+        let reading = Reading::next(&reader, self.language)?;
         let after = isize::try_from(reading.pieces).unwrap_or(isize::MAX);
         let mark_follows = reading.words() > 0 && reader.mark(after).is_some_and(punctuation::may_pause);
         if !reader.is_certain() {

@@ -25,7 +25,7 @@ fn work_grows_with_the_text_and_not_with_the_pushes() {
         for length in [text.len() / 10, text.len()] {
             let text = &text[..length];
             let (chunker, _) = run(text, 1);
-            pieces = super::super::scan::Scanner::scan(text).pieces.len();
+            pieces = super::super::scan::Scanner::scan(text, super::super::Language::English).pieces.len();
             work.push(chunker.pending.attempts + chunker.pending.looks);
         }
         assert!(work[1] <= 11 * work[0] + 100, "{unit:?}: {work:?}");
