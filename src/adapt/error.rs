@@ -42,12 +42,6 @@ pub enum AdaptError {
         /// How much there is.
         got: u64,
     },
-    /// The voice has replaced none.
-    #[error("{}: there is no earlier voice to go back to", path.display())]
-    NoPrevious {
-        /// Where the voice is.
-        path: PathBuf,
-    },
     /// Even the smallest batches would take more memory than allowed.
     #[error("memory: needs about {needed_mb} MB, allowed are {allowed_mb} MB")]
     Memory {
@@ -147,9 +141,6 @@ impl AdaptError {
                 Some("repair or record more: three minutes, about 50 sentences, make a good voice".into())
             }
             Self::TooMuch { .. } => Some("leave some out: more than ten minutes gain little".into()),
-            Self::NoPrevious { .. } => {
-                Some("only a voice that was adapted again under the same name can be taken back".into())
-            }
             Self::Memory { needed_mb, .. } => {
                 Some(format!("use fewer recordings, or `--max-memory {needed_mb}`"))
             }

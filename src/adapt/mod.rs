@@ -23,7 +23,6 @@ mod recorder;
 mod recordings;
 mod rehearse;
 mod report;
-mod rollback;
 mod stages;
 pub mod study;
 mod tune;
@@ -48,7 +47,6 @@ pub use prompts::{built_in_prompts, read_prompts};
 pub use recorder::{Enough, Progress, Recorder, Verdict};
 pub use recordings::{Check, Problem, Remark, Take, check_recordings, check_sound, find_recordings};
 pub use report::Report;
-pub use rollback::{forget_previous, rollback};
 pub use tune::adapt;
 
 /// What the acoustic model is taught with, and how much of it is open. The vocoder's part is the same for all.

@@ -139,12 +139,12 @@ fn read(
     })
 }
 
-/// Puts the voice in its place; the one that was there is kept beside it, for [`rollback`](super::rollback).
+/// Puts the voice in its place; the one that was there is kept beside it, for [`rollback`](crate::voice::rollback).
 fn install(voice: &Voice, config: &AdaptConfig) -> Result<(), AdaptError> {
     if let Some(parent) = config.output.parent() {
         std::fs::create_dir_all(parent).map_err(AdaptError::io(parent))?;
     }
-    super::rollback::keep(&config.output)?;
+    crate::voice::keep_previous(&config.output)?;
     Ok(voice.save(&config.output)?)
 }
 

@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Show { voice, json } => show(&Voice::load(&path.find(voice)?)?, *json)?,
         Command::Rollback { voice } => {
             let file = path.place(voice)?;
-            fastglow::adapt::rollback(&file)?;
+            fastglow::voice::rollback(&file)?;
             format!("{}: the earlier voice is back; the same command takes it away again\n", file.display())
         }
         Command::Remove { voice } => remove(&path, voice)?,
@@ -99,7 +99,7 @@ fn remove(path: &SearchPath, name: &str) -> Result<String, Failure> {
         move |source| Failure::File { path, source }
     };
     std::fs::remove_file(&file).map_err(failed(&file))?;
-    fastglow::adapt::forget_previous(&file)?;
+    fastglow::voice::forget_previous(&file)?;
     let work = file.with_extension("adapt");
     match std::fs::remove_dir_all(&work) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(&work)(error)),

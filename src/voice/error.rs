@@ -55,6 +55,12 @@ pub enum VoiceError {
         /// Where a voice of that name is, and the sum of its weights.
         got: Option<Box<(String, String)>>,
     },
+    /// The voice has replaced none.
+    #[error("voice {origin}: there is no earlier one to go back to")]
+    NoPrevious {
+        /// Where the voice is.
+        origin: String,
+    },
     /// The voice holds the other model alone.
     #[error("voice {origin}: holds no {part} model")]
     NoModel {
@@ -292,6 +298,9 @@ impl VoiceError {
                 "put the `{name}` that it was made from beside it, or adapt again from the one that is here; \
                  `--merge` makes a voice that needs no base"
             ),
+            VoiceError::NoPrevious { .. } => {
+                "only a voice that was adapted again under the same name can be taken back".into()
+            }
             VoiceError::NoModel { part: "vocoder", .. } => {
                 "import both checkpoints into one voice (`fastglow import --acoustic … --vocoder …`), or lend it a \
                  vocoder: `fastglow speak --vocoder NAME`"

@@ -11,6 +11,7 @@ mod export;
 mod gguf;
 mod meta;
 mod precision;
+mod rollback;
 mod search;
 
 use std::borrow::Borrow;
@@ -36,6 +37,7 @@ pub use error::{Fault, VoiceError};
 pub use gguf::{MAX_FILE_BYTES, MAX_HEADER_BYTES};
 pub use meta::{FORMAT_VERSION, MelSettings, Meta, ModelConfigs};
 pub use precision::{Packing, Reason, precision_of};
+pub use rollback::{forget_previous, keep_previous, rollback};
 pub use search::{DEFAULT_VOICE, Found, SearchPath};
 
 const KEY_FILE_SUM: &str = "fastglow.file_sha256";
