@@ -232,7 +232,7 @@ fn a_tiny_voice_is_adapted_whole_and_again_after_a_stop() {
     assert_eq!((report.recordings.found, report.recordings.used), (8, 6));
     let left_out: Vec<_> = report.recordings.left_out.iter().map(ToString::to_string).collect();
     assert!(left_out[0].starts_with("silent.wav: silent"), "{left_out:?}");
-    assert!(left_out[1].starts_with("long.wav: lasts 2."), "{left_out:?}");
+    assert!(left_out[1].starts_with("long.wav: says 1."), "{left_out:?}");
     assert_eq!(report.split, [4, 1, 1]);
     assert!(report.after.acoustic_loss < report.before.acoustic_loss, "{:?}", report.after);
 

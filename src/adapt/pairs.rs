@@ -163,7 +163,7 @@ pub(super) fn align_pairs(
         .iter()
         .map(|script| script.as_ref().map_or_else(Vec::new, |script| made.features(&script.cepstra)))
         .collect();
-    let mut results = Vec::with_capacity(pairs.len());
+    let mut aligned = Vec::with_capacity(pairs.len());
     for (index, pair) in pairs.iter().enumerate() {
         let recording = spoken.features(&pair.cepstra);
         let along = |other: usize| align(scripts[other].as_ref()?, &made[other], &recording);
@@ -173,23 +173,26 @@ pub(super) fn align_pairs(
         others.sort_by_key(|&other| (made[other].len().abs_diff(made[index].len()), other));
         let distances = others.into_iter().filter_map(along).take(3).map(|other| f64::from(other.distance));
         let chance = distances.fold(f64::INFINITY, f64::min);
-        results.push(match along(index) {
-            None => Err(Problem::Misfit(1.0)),
-            Some(own) => {
-                let fit = if chance.is_finite() { f64::from(own.distance) / chance } else { 0.0 };
-                let unwritten_seconds = pair.seconds * loud_pause_share(&pair.tracks.energy, &own.timed);
-                if fit > pass.max_fit {
-                    Err(Problem::Misfit(fit))
-                } else if unwritten_seconds > pass.max_unwritten_seconds {
-                    Err(Problem::Unwritten(unwritten_seconds))
-                } else {
-                    Ok((own, fit))
-                }
-            }
-        });
+        aligned.push(along(index).map(|own| {
+            let fit = if chance.is_finite() { f64::from(own.distance) / chance } else { 0.0 };
+            let unwritten_seconds = pair.seconds * loud_pause_share(&pair.tracks.energy, &own.timed);
+            (own, fit, unwritten_seconds)
+        }));
         progress(index + 1, pairs.len())?;
     }
-    Ok(results)
+    // A speaker breathes, a room hums: only what is more than usual counts.
+    let mut unwritten: Vec<f64> = aligned.iter().flatten().map(|(.., seconds)| *seconds).collect();
+    unwritten.sort_by(f64::total_cmp);
+    let usual_seconds = unwritten.get(unwritten.len() / 2).copied().unwrap_or(0.0);
+    let judge = |own: Option<(Alignment, Fit, f64)>| match own {
+        None => Err(Problem::Misfit(1.0)),
+        Some((_, fit, _)) if fit > pass.max_fit => Err(Problem::Misfit(fit)),
+        Some((_, _, seconds)) if seconds - usual_seconds > pass.max_unwritten_seconds => {
+            Err(Problem::Unwritten(seconds))
+        }
+        Some((alignment, fit, _)) => Ok((alignment, fit)),
+    };
+    Ok(aligned.into_iter().map(judge).collect())
 }
 
 /// The share of the frames that are loud although the transcript has a pause there. Words that it lacks end up in pauses,
