@@ -20,7 +20,10 @@ fn take(chunker: &mut Chunker, pace: Pace) -> Vec<Chunk> {
 
 /// All chunks of a text that comes in parts; asked for after each.
 fn chunks<'a>(parts: impl IntoIterator<Item = &'a [u8]>, pace: Pace) -> Vec<Chunk> {
-    let mut chunker = chunker();
+    chunks_of(chunker(), parts, pace)
+}
+
+fn chunks_of<'a>(mut chunker: Chunker, parts: impl IntoIterator<Item = &'a [u8]>, pace: Pace) -> Vec<Chunk> {
     let mut all = Vec::new();
     for mut part in parts {
         while !part.is_empty() {
@@ -368,6 +371,68 @@ fn a_finished_text_takes_no_more_and_a_reset_begins_another() {
     assert_eq!((sources(&chunks), chunks[0].start_byte), (vec!["Other text"], 0));
 }
 
+/// The same for Mandarin.
+#[cfg(feature = "mandarin")]
+fn mandarin_snippets() -> impl Strategy<Value = String> {
+    let parts = prop::sample::select(vec![
+        "你好",
+        "年",
+        "月",
+        "日",
+        "第",
+        "打",
+        "室",
+        "个",
+        "万",
+        "亿",
+        "2",
+        "05",
+        "12",
+        "2024",
+        "110",
+        "13812345678",
+        "1,000",
+        "3.5",
+        "10:30",
+        ".",
+        ",",
+        "。",
+        "，",
+        "：",
+        ":",
+        "-",
+        "~",
+        "～",
+        "/",
+        "¥",
+        "$",
+        "%",
+        "％",
+        "℃",
+        "°C",
+        "kg",
+        "km/h",
+        "m²",
+        "kWh",
+        "A",
+        "Wi-Fi",
+        "+",
+        "=",
+        " ",
+        "\n",
+        "\n\n",
+        "！",
+        "“",
+        "”",
+        "（",
+        "🪑",
+        "{好|HH AW1}",
+        "{",
+        "|",
+    ]);
+    prop::collection::vec(parts, 0..30).prop_map(|parts| parts.concat())
+}
+
 /// Text made of what the classes look ahead for.
 fn snippets() -> impl Strategy<Value = String> {
     let parts = prop::sample::select(vec![
@@ -512,6 +577,31 @@ proptest! {
     #[test]
     fn no_split_changes_any_text(text in "(?s).{0,300}", cuts in prop::collection::vec(0usize..4000, 0..8)) {
         assert_one_text(&text, &cuts);
+    }
+
+    #[test]
+    #[cfg(feature = "mandarin")]
+    fn no_split_changes_mandarin(
+        text in mandarin_snippets(),
+        cuts in prop::collection::vec(0usize..4000, 0..8),
+    ) {
+        use fastglow::text::{Language, normalise_in};
+
+        let chunker = || {
+            Chunker::new(ChunkerConfig { word_hold_ms: 1500, ..ChunkerConfig::of(Language::Mandarin) })
+        };
+        let said = normalise_in(Language::Mandarin, &text);
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
+        cuts.extend([0, text.len()]);
+        cuts.sort_unstable();
+        for pace in PACES {
+            let expected = chunks_of(chunker(), [text.as_bytes()], pace);
+            prop_assert_eq!(sources(&expected).concat(), text.as_str());
+            prop_assert_eq!(words(&expected), said.words().collect::<Vec<_>>());
+            prop_assert_eq!(&chunks_of(chunker(), text.as_bytes().chunks(1), pace), &expected);
+            let parts = cuts.windows(2).map(|pair| &text.as_bytes()[pair[0]..pair[1]]);
+            prop_assert_eq!(&chunks_of(chunker(), parts, pace), &expected);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::acoustic::{Controls, DurationChoice, MEL_FLOOR, Mel};
 use crate::markup::Directions;
 use crate::phoneme::{Pause, PhonemePart, PhonemeSeq, Surrounded};
 use crate::signal::{Excitation, ExcitationConfig, SourceFrame};
-use crate::text::{Boundary, Breath, Chunk, Token, TokenKind};
+use crate::text::{Boundary, Breath, Chunk, Language, Token, TokenKind};
 use crate::vocoder::{Context, WaveGlow};
 
 /// Phones of one pass through the acoustic model, about 20 seconds: bounds its memory, whatever the text.
@@ -139,7 +139,9 @@ impl PhraseMaker {
         let ends_sentence = chunk.ending == Boundary::Sentence;
         let mut tokens = chunk.text.tokens.clone();
         let after = if ends_sentence { &[][..] } else { &chunk.lookahead.tokens };
-        self.breath.phrase(&mut tokens, after);
+        if self.models.pronouncer.language() == Language::English {
+            self.breath.phrase(&mut tokens, after);
+        }
         let is_cut = tokens.last().is_some_and(|last| last.word().is_some()) && after.is_empty();
         if is_cut && !ends_sentence {
             // Nobody knows when it goes on: a breath, and the sentence stays open.

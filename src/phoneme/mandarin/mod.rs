@@ -6,9 +6,11 @@
 //! | words | [jieba-rs](https://docs.rs/jieba-rs), with the words of `data/mandarin.dict` |
 //! | readings of words whose characters are not read as usual | `data/mandarin.dict` |
 //! | readings of other characters | [pinyin](https://docs.rs/pinyin) |
+//! | readings that hang on the character before | `context` |
 //! | tones in company | `sandhi` |
 //! | phones | `syllable`, after the published AISHELL3 dictionary |
 
+mod context;
 mod letter;
 mod sandhi;
 mod syllable;
@@ -52,7 +54,7 @@ pub(super) fn pronunciations(tokens: &[&Token]) -> Vec<Option<Pronunciation>> {
     for run in tokens.chunk_by(|a, b| character(a).is_some() && character(b).is_some()) {
         let phrase: String = run.iter().filter_map(|token| character(token)).collect();
         if phrase.is_empty() {
-            said.extend(run.iter().map(|token| token.word().map(letter::pronunciation)));
+            said.extend(run.iter().map(|token| other(token)));
         } else {
             said.extend(pronounce(&phrase).into_iter().map(Some));
         }
@@ -60,9 +62,20 @@ pub(super) fn pronunciations(tokens: &[&Token]) -> Vec<Option<Pronunciation>> {
     said
 }
 
+/// Letters by their names, and words with phones of their own; a pause has none.
+fn other(token: &Token) -> Option<Pronunciation> {
+    match &token.kind {
+        TokenKind::Phones { phones, .. } => {
+            Some(Pronunciation { phones: phones.clone(), origin: Origin::Text })
+        }
+        _ => token.word().map(letter::pronunciation),
+    }
+}
+
 /// The phones of each character of a phrase.
 fn pronounce(phrase: &str) -> Vec<Pronunciation> {
     let mut words: Vec<Word> = jieba().cut(phrase, true).into_iter().map(|word| read(word.word)).collect();
+    context::apply(&mut words);
     sandhi::apply(&mut words);
     let syllables = words.iter().flat_map(|word| &word.syllables);
     syllables.map(|syllable| Pronunciation { phones: syllable.phones(), origin: Origin::Lexicon }).collect()

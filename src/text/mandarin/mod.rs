@@ -7,13 +7,13 @@ mod quantity;
 mod symbol;
 
 use super::fold::fold_word;
-use super::language::is_han;
-use super::punctuation;
 use super::reader::{Reader, Spoken};
 use super::reading::Class;
+use super::{inline_phones, punctuation};
 
 /// As for English: the first that can read what stands there.
 pub(super) const CLASSES: &[Class] = &[
+    inline_phones::read,
     date::read,
     date::read_time,
     money::read,
@@ -23,6 +23,11 @@ pub(super) const CLASSES: &[Class] = &[
     symbol::read,
     punctuation::read,
 ];
+
+/// True for the characters of Chinese writing.
+pub(crate) fn is_han(c: char) -> bool {
+    matches!(c, '\u{3007}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
+}
 
 /// The character there, if one stands there.
 fn character(reader: &Reader<'_>, ahead: isize) -> Option<char> {

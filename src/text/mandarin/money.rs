@@ -19,7 +19,10 @@ const CURRENCIES: &[(char, &str)] = &[
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let mark = reader.mark(0)?;
     let (_, currency) = CURRENCIES.iter().find(|(sign, _)| *sign == mark)?;
-    let amount = Numeral::at(reader, 1)?;
+    let mut amount = Numeral::at(reader, 1)?;
+    // ¥3.50 is 三点五元, and ¥3.00 三元.
+    amount.fraction =
+        amount.fraction.map(|cents| cents.trim_end_matches('0')).filter(|cents| !cents.is_empty());
     out.characters(&numeral(&amount));
     let mut end = 1 + amount.pieces;
     while let Some(magnitude) = character(reader, end).filter(|c| matches!(c, '百' | '千' | '万' | '亿'))

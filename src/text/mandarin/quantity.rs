@@ -131,8 +131,11 @@ fn read_counted(
     out: &mut Spoken,
 ) -> isize {
     let joins = |mark: char| matches!(mark, '-' | '~' | '～' | '–' | '—');
-    let second = reader.mark(end).filter(|&mark| joins(mark)).and_then(|_| Numeral::at(reader, end + 1));
-    let last_end = second.as_ref().map_or(end, |second| end + 1 + second.pieces);
+    // 10%~20% has the sign twice.
+    let first_end = if reader.mark(end + 1).is_some_and(joins) { ending(reader, end).2 } else { end };
+    let second =
+        reader.mark(first_end).filter(|&mark| joins(mark)).and_then(|_| Numeral::at(reader, first_end + 1));
+    let last_end = second.as_ref().map_or(end, |second| first_end + 1 + second.pieces);
     let (share, unit, used) = ending(reader, last_end);
     out.characters(match sign {
         Some('-' | '\u{2212}') if unit.is_some_and(|unit| unit.ends_with("氏度")) => "零下",
