@@ -1,6 +1,6 @@
 //! Abbreviations: titles, Latin, streets, months and days, initials, and letters with dots (`U.S.`).
 
-use super::reader::{Reader, Spoken, is_capitalised};
+use super::reader::{Reader, Spoken, is_capitalised, is_capitals};
 
 /// When an abbreviation is one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -252,6 +252,12 @@ fn read_with(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isize> 
     Some(3)
 }
 
+/// `no. AB-1234`, `fig. B2`; but `No. F-16s are faster.`
+fn is_code(reader: &Reader<'_>, ahead: isize) -> bool {
+    let number = ahead + 1 + isize::from(reader.mark(ahead + 1) == Some('-'));
+    reader.word(ahead).is_some_and(is_capitals) && reader.number(number).is_some()
+}
+
 /// True behind `Baker` or `42nd`.
 fn is_behind_name(reader: &Reader<'_>) -> bool {
     reader.word_before().is_some_and(|before| {
@@ -286,7 +292,7 @@ fn read_listed(reader: &Reader<'_>, raw: &str, out: &mut Spoken) -> Option<isize
                 Dot => dot && reader.is_gap_or_mark(2),
                 Always => true,
                 Number => {
-                    reader.number(next).is_some()
+                    (reader.number(next).is_some() || dot && raw != "No" && is_code(reader, next))
                         && (dot || next > 1)
                         && (dot || !NEED_A_DOT.contains(&short.as_str()))
                 }

@@ -42,10 +42,11 @@ const DIRECTIONS: &[(&str, &str)] = &[
     ("SW", "southwest"),
 ];
 /// States and territories, and whether their letters are a word too, so that only a ZIP code behind them makes them one.
+/// Without a name it is called by its letters.
 #[rustfmt::skip]
 const STATES: &[(&str, &str, bool)] = &[
     ("AL", "alabama", true), ("AK", "alaska", false), ("AZ", "arizona", false), ("AR", "arkansas", true),
-    ("CA", "california", false), ("CO", "colorado", true), ("CT", "connecticut", false), ("DE", "delaware", true),
+    ("CA", "california", false), ("CO", "colorado", true), ("CT", "connecticut", false), ("DC", "", false), ("DE", "delaware", true),
     ("FL", "florida", false), ("GA", "georgia", false), ("HI", "hawaii", true), ("ID", "idaho", true),
     ("IL", "illinois", false), ("IN", "indiana", true), ("IA", "iowa", false), ("KS", "kansas", false),
     ("KY", "kentucky", false), ("LA", "louisiana", true), ("ME", "maine", true), ("MD", "maryland", true),
@@ -109,12 +110,23 @@ fn read_house(reader: &Reader<'_>, number: &str, out: &mut Spoken) -> Option<isi
     Some(end)
 }
 
+/// `Pennsylvania Ave. NW`
+fn is_behind_street(reader: &Reader<'_>) -> bool {
+    let at = if reader.mark(-2) == Some('.') { -3 } else { -2 };
+    reader.is_space(-1)
+        && reader.word(at).is_some_and(|word| {
+            is_capitalised(word) && STREETS.contains(&word.to_lowercase().as_str()) && reader.is_space(at - 1)
+        })
+        && (reader.word(at - 2).is_some_and(is_capitalised) || reader.number(at - 3).is_some())
+}
+
 /// `N. Main St.`, `123 W. 45th St.`
 fn read_direction(reader: &Reader<'_>, out: &mut Spoken) -> Option<isize> {
     let short = reader.word(0)?;
     let (_, name) = DIRECTIONS.iter().find(|(known, _)| *known == short)?;
     let end = 1 + isize::from(reader.mark(1) == Some('.'));
-    if !reader.is_space(end) || !is_street(reader, end + 1) {
+    let is_before_street = reader.is_space(end) && is_street(reader, end + 1);
+    if !is_before_street && !is_behind_street(reader) {
         return None;
     }
     out.words(name);
@@ -135,7 +147,11 @@ fn read_state(reader: &Reader<'_>, out: &mut Spoken) -> Option<isize> {
     if *is_word && zip.is_none() {
         return None;
     }
-    out.words(name);
+    if name.is_empty() {
+        out.letters(&short.to_ascii_lowercase());
+    } else {
+        out.words(name);
+    }
     let Some(zip) = zip else { return Some(1) };
     one_by_one(zip, out);
     Some(3)

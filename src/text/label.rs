@@ -2,7 +2,7 @@
 
 use super::code;
 use super::number::one_by_one;
-use super::reader::{Reader, Spoken};
+use super::reader::{Reader, Spoken, is_capitals};
 
 /// Before a number of three or four digits that is read in pairs.
 const IN_PAIRS: &[&str] = &[
@@ -33,14 +33,21 @@ const IN_PAIRS: &[&str] = &[
 ];
 /// Before a number that is read digit by digit.
 const BY_DIGIT: &[&str] = &["box", "code", "dial", "pin", "zip"];
+/// Most letters between such a word and its number.
+const MAX_CARRIER_LETTERS: usize = 3;
 /// Emergency and service numbers, behind a verb of calling.
 const SERVICES: &[&str] = &["112", "211", "311", "411", "511", "611", "711", "811", "911", "988", "999"];
-const CALLING: &[&str] = &["call", "called", "calling", "phone", "ring"];
+const CALLING: &[&str] = &["call", "called", "calling", "phone", "phoned", "ring", "text", "texted"];
 
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let digits = reader.number(0).filter(|digits| (3..=6).contains(&digits.len()) && reader.is_start())?;
     let is_abbreviated = reader.is_space(-1) && reader.mark(-2) == Some('.');
-    let before = if is_abbreviated { reader.word(-3)? } else { reader.word_before()? }.to_lowercase();
+    let mut before = if is_abbreviated { reader.word(-3)? } else { reader.word_before()? };
+    // `flight UA 237`
+    if is_capitals(before) && before.len() <= MAX_CARRIER_LETTERS && reader.is_space(-3) {
+        before = reader.word(-4).unwrap_or(before);
+    }
+    let before = before.to_lowercase();
     let is_one_of = |list: &[&str]| list.contains(&before.as_str());
     if !is_one_of(IN_PAIRS) && !is_one_of(BY_DIGIT) && !is_one_of(CALLING) {
         return None;

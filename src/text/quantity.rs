@@ -1,6 +1,6 @@
 //! Numbers with what stands around them: sign, ordinal ending, percent, unit, magnitude, version.
 
-use super::number::{Numeral, cardinal, one_by_one, ordinal};
+use super::number::{Numeral, cardinal, one_by_one, ordinal, pluralise_last};
 use super::reader::{Reader, Spoken, is_capitalised};
 use super::scan::is_apostrophe;
 use super::{code, unit, year};
@@ -16,6 +16,8 @@ const MAGNITUDES: &[(&str, &str)] = &[
 ];
 /// Lines of a picture.
 const LINES: &[&str] = &["240", "360", "480", "720", "1080", "1440", "2160"];
+/// Those of the largest numbers that computers print.
+const MAX_EXPONENT_DIGITS: usize = 3;
 /// `5k`, `10k` and `4K` are names; from here on `k` is a thousand.
 const SMALLEST_THOUSANDS: &str = "11";
 
@@ -115,6 +117,19 @@ fn read_suffix(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut
         ordinal(&numeral.whole, out);
         return Some(end + 1);
     }
+    // `tens of 1,000s of people`
+    if suffix == "s" && reader.is_space(end + 1) && reader.word(end + 2) == Some("of") {
+        let mut said = Spoken::default();
+        numeral.read(&mut said);
+        pluralise_last(&mut said);
+        let said = said.text();
+        // One thousand, but thousands.
+        out.words(said.strip_prefix("one ").unwrap_or(&said));
+        return Some(end + 1);
+    }
+    if matches!(suffix, "e" | "E") {
+        return read_exponent(reader, numeral, end + 1, out);
+    }
     // `1080p`, `a 401k`
     let is_name = match suffix {
         "p" => LINES.contains(&numeral.whole.as_str()),
@@ -154,6 +169,22 @@ fn read_suffix(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut
     Some(end + 1)
 }
 
+/// `1.5e6`, `2E-3`: times ten to the sixth, to the minus three.
+fn read_exponent(reader: &Reader<'_>, numeral: &Numeral<'_>, at: isize, out: &mut Spoken) -> Option<isize> {
+    let is_negative = matches!(reader.mark(at), Some('-' | '\u{2212}'));
+    let at = at + isize::from(is_negative || reader.mark(at) == Some('+'));
+    let exponent = reader.number(at).filter(|digits| digits.len() <= MAX_EXPONENT_DIGITS)?;
+    numeral.read(out);
+    out.words("times ten to the");
+    if is_negative {
+        out.words("minus");
+        cardinal(exponent, out);
+    } else {
+        ordinal(exponent, out);
+    }
+    Some(at + 1)
+}
+
 /// `2x`: two times; `3x4`, `1920x1080`: three by four, nineteen twenty by ten eighty.
 fn read_times(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut Spoken) -> isize {
     let Some(height) = Numeral::at(reader, end + 1) else {
@@ -185,21 +216,23 @@ fn read_unit(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut S
         return Some(end + 1 + unit.pieces);
     }
     // `a 45° angle`
-    if reader.mark(end) == Some('°') && reader.is_space(end + 1) && is_attribute(reader, end + 2) {
+    if reader.mark(end) == Some('°') && is_attribute(reader, end + 1) {
         numeral.read(out);
         out.words("degree");
         return Some(end + 1);
     }
     let unit = unit::at(reader, end)?;
     numeral.read(out);
-    out.words(if numeral.is_one() { &unit.singular } else { &unit.plural });
+    let is_singular = numeral.is_one() || is_attribute(reader, end + unit.pieces);
+    out.words(if is_singular { &unit.singular } else { &unit.plural });
     Some(end + unit.pieces)
 }
 
-/// True if an article stands before the number, and there a word in lower case.
-fn is_attribute(reader: &Reader<'_>, ahead: isize) -> bool {
-    reader.word_before().is_some_and(|word| matches!(word, "a" | "A" | "an"))
-        && reader.word(ahead).is_some_and(|word| !is_capitalised(word))
+/// True if an article stands before the number, and behind it, after the space that ends it, a word: `a 9V battery`.
+fn is_attribute(reader: &Reader<'_>, end: isize) -> bool {
+    reader.word_before().is_some_and(|word| matches!(word, "a" | "A" | "an" | "An"))
+        && reader.is_space(end)
+        && reader.word(end + 1).is_some()
 }
 
 /// A number behind `No.`, `#`, `page`: never a year, digits of a code one by one.

@@ -51,8 +51,18 @@ fn is_score(reader: &Reader<'_>, end: isize) -> bool {
     let is_in = |ahead: isize, list: &[&str]| {
         reader.word(ahead).is_some_and(|word| list.contains(&word.to_lowercase().as_str()))
     };
-    let before =
-        reader.is_space(-1) && (is_in(-2, BEFORE_SCORE) || reader.is_space(-3) && is_in(-4, BEFORE_SCORE));
+    // `won 6-4, 7-5`: behind others of its kind.
+    let mut start = 0;
+    while reader.is_space(start - 1)
+        && reader.mark(start - 2) == Some(',')
+        && reader.number(start - 3).is_some()
+        && reader.mark(start - 4).is_some_and(|mark| DASHES.contains(&mark))
+        && reader.number(start - 5).is_some()
+    {
+        start -= 5;
+    }
+    let before = reader.is_space(start - 1)
+        && (is_in(start - 2, BEFORE_SCORE) || reader.is_space(start - 3) && is_in(start - 4, BEFORE_SCORE));
     before || reader.is_space(end) && is_in(end + 1, BEHIND_SCORE)
 }
 

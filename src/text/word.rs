@@ -117,13 +117,15 @@ fn joined(reader: &Reader<'_>, prefix: &str) -> Option<String> {
 /// `GitHub`, `iPhone`, `JavaScript`: if it is not a word as a whole, its parts are.
 pub(super) fn read_camel_case(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let raw = reader.word(0)?;
+    // `iOS`, `tvOS`: systems of one maker, of which dictionaries know other words.
+    let is_system = raw.ends_with("OS") && raw.starts_with(char::is_lowercase);
     let boundaries: Vec<usize> = raw
         .char_indices()
         .zip(raw.chars().skip(1))
         .filter(|((_, a), b)| a.is_lowercase() && b.is_uppercase())
         .map(|((at, a), _)| at + a.len_utf8())
         .collect();
-    if boundaries.is_empty() || Lexicon::embedded().contains(&fold_word(raw)) {
+    if boundaries.is_empty() || (!is_system && Lexicon::embedded().contains(&fold_word(raw))) {
         return None;
     }
     let mut start = 0;
