@@ -378,6 +378,16 @@ fn a_filesystem_that_fills_up_on_the_way_keeps_what_was_there() {
 }
 
 #[test]
+fn reading_is_measured_alone() {
+    let output = fastglow(&["bench", "front", "--rounds", "1", "--json"]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(figures["words"].as_u64().unwrap() > 100, "{figures}");
+    assert!(figures["median_us_per_word"].as_f64().unwrap() <= figures["p99_us_per_word"].as_f64().unwrap());
+    assert_eq!(figures["growing"][3]["text_bytes"], 1_000_000);
+}
+
+#[test]
 fn voices_are_listed_shown_and_verified() {
     let file = tiny_voice::file();
     let folder = tempfile::tempdir().unwrap();

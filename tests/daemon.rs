@@ -94,6 +94,31 @@ fn an_utterance_begins_says_its_words_in_order_and_ends() {
 }
 
 #[test]
+fn phones_are_told_to_who_asks_between_the_words_they_belong_to() {
+    let speaker = speaker(Limits::default());
+    let (client, mut events) = speaker.client();
+    let job = client.say(Say { tells_phones: true, ..Say::new("Hello there.") }).unwrap();
+    let told = until_last(&mut events, job);
+    let (mut word, mut phones, mut sample) = (None, Vec::new(), 0);
+    for event in &told {
+        match event {
+            SpeakerEvent::Word(mark) => word = Some(mark.index),
+            SpeakerEvent::Phone(mark) => {
+                assert!(mark.word.is_none() || mark.word == word, "{mark:?} in {word:?}");
+                assert!(mark.samples.start >= sample);
+                sample = mark.samples.end;
+                phones.push(mark.symbol.to_string());
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(phones.join(" "), "^ HH AH0 L OW1 DH EH1 R .");
+    let job = client.say(Say::new("Hello there.")).unwrap();
+    let told = until_last(&mut events, job);
+    assert!(!told.iter().any(|event| matches!(event, SpeakerEvent::Phone(_))), "{told:?}");
+}
+
+#[test]
 fn something_urgent_interrupts_and_the_last_word_is_told() {
     let speaker = speaker(Limits::default());
     let (client, mut events) = speaker.client();
@@ -322,10 +347,14 @@ fn the_socket_speaks_its_protocol() {
     assert_eq!(of_kind("unspoken")[0]["kind"], "emoji");
 
     let document = "<speak>One <mark name='m'/>two.</speak>";
-    let marked = line.ask(json!({ "do": "say", "ssml": true, "text": document }))["job"].clone();
+    let marked =
+        line.ask(json!({ "do": "say", "ssml": true, "phones": true, "text": document }))["job"].clone();
     line.last(&marked);
     let of_job = |kind: &str| line.events.iter().find(|e| e["event"] == kind && e["job"] == marked).unwrap();
     assert_eq!((&of_job("mark")["name"], &of_job("word")["text"]), (&json!("m"), &json!([7, 10])));
+    let is_first = |e: &&Value| e["event"] == "phone" && e["job"] == marked && e["word"] == 0;
+    let first = line.events.iter().find(is_first).unwrap();
+    assert_eq!((&first["symbol"], &first["viseme"]), (&json!("W"), &json!("U")));
     let refused = line.ask(json!({ "do": "say", "ssml": true, "text": "<speak>" }));
     assert_eq!(refused["code"], "bad_ssml");
 

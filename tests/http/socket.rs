@@ -126,6 +126,7 @@ async fn text_in_pieces_becomes_marks_and_sound() {
             last_s = end_s;
         }
         let phones = heard.of("phone");
+        assert!(phones.iter().all(|phone| (phone["viseme"] == "sil") == phone["word"].is_null()));
         assert!(phones.len() > spoken.len() && phones.iter().any(|phone| phone["word"].is_null()));
         let audio_s = heard.end()["stats"]["audio_s"].as_f64().unwrap();
         assert_eq!((audio_s * 22_050.0).round() as usize * 2, heard.bytes);

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::process::cpu_time;
 use super::replay::{replay, tokens};
-use super::{Failure, Spread, or_unknown, paced_sink, print_json, replies};
+use super::{Failure, Spread, megabytes, or_unknown, paced_sink, print_json, replies};
 
 /// Speech of unpunctuated text of such lengths is compared in memory.
 const SHORT_CHARS: usize = 100;
@@ -206,7 +206,6 @@ fn print(figures: &Figures, is_json: bool) -> Result<(), Failure> {
     );
     println!("real-time factor            {:.4}", figures.real_time_factor);
     println!("underruns                   {}", figures.underruns);
-    let megabytes = |kb: Option<u64>| or_unknown(kb.map(|kb| format!("{:.1} MB", kb as f64 / 1024.0)));
     println!("peak memory, 100 letters    {}", megabytes(figures.peak_rss_kb_100_characters));
     println!("peak memory, 8,000 letters  {}", megabytes(figures.peak_rss_kb_8000_characters));
     Ok(())

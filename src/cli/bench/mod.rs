@@ -1,5 +1,6 @@
 //! `fastglow bench`: the figures of the README, for this machine.
 
+mod front;
 mod idle;
 mod latency;
 mod process;
@@ -27,6 +28,8 @@ pub struct Arguments {
 enum Command {
     /// Replay replies token by token, as a language model would send them, and measure from the first token to speech.
     Latency(latency::Arguments),
+    /// What reading costs, from text to phones.
+    Front(front::Arguments),
     /// What an open engine costs that has nothing to say.
     Idle(idle::Arguments),
     /// How pitch and level go on over the cuts of hurried chunks, beside the same places spoken in one piece.
@@ -43,6 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     super::environment::prepare(threads);
     match &arguments.command {
         Command::Latency(arguments) => latency::run(arguments),
+        Command::Front(arguments) => front::run(arguments),
         Command::Idle(arguments) => idle::run(arguments),
         Command::Seams(arguments) => seams::run(arguments),
         Command::Voice(arguments) => voice::run(arguments),
@@ -67,6 +71,10 @@ fn replies(path: Option<&Path>) -> Result<Vec<String>, Failure> {
 fn paced_sink(synthesizer: &Synthesizer) -> OpenSink {
     let config = SinkConfig::new(synthesizer.sample_rate_hz(), Target::Stdout);
     Box::new(move || audio::open("null", &config))
+}
+
+fn megabytes(kb: Option<u64>) -> String {
+    or_unknown(kb.map(|kb| format!("{:.1} MB", kb as f64 / 1024.0)))
 }
 
 fn or_unknown(text: Option<String>) -> String {

@@ -43,6 +43,7 @@ use super::utterance::{Progress, Utterance, UtteranceText};
 use crate::daemon::StreamEvent;
 use crate::engine::{Pacing, SpeakConfig};
 use crate::markup::Script;
+use crate::phoneme::viseme;
 
 /// The protocol's name, for clients that offer some.
 const PROTOCOL: &str = "fastglow.v1";
@@ -366,6 +367,7 @@ fn mark(event: &StreamEvent, utterance: u64, sample_rate_hz: u32) -> Option<Valu
             "type": "phone",
             "utterance": utterance,
             "symbol": phone.symbol.to_string(),
+            "viseme": viseme(phone.symbol),
             "word": phone.word,
             "start_s": seconds(phone.samples.start),
             "end_s": seconds(phone.samples.end),

@@ -6,6 +6,7 @@ use super::PROTOCOL;
 use crate::daemon::speaker::{CancelReason, SpeakerError, SpeakerEvent, Told};
 use crate::engine::WordMark;
 use crate::markup::SsmlError;
+use crate::phoneme::viseme;
 
 /// Why nothing was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,13 @@ pub fn event(told: &Told) -> Value {
             line["event"] = "word".into();
             line
         }
+        SpeakerEvent::Phone(mark) => json!({
+            "event": "phone",
+            "symbol": mark.symbol.to_string(),
+            "viseme": viseme(mark.symbol),
+            "word": mark.word,
+            "samples": [mark.samples.start, mark.samples.end],
+        }),
         SpeakerEvent::Mark(mark) => {
             json!({ "event": "mark", "name": mark.name, "text": mark.source, "sample": mark.sample })
         }

@@ -70,6 +70,9 @@ pub struct Speech {
     /// Whether it is cancelled when this client goes.
     #[serde(default)]
     pub ends_with_client: bool,
+    /// Whether phones and visemes are told as well as words.
+    #[serde(default)]
+    pub phones: bool,
     /// 0.5 to 2.
     pub rate: Option<f32>,
     /// −12 to 12.
@@ -111,6 +114,7 @@ impl Speech {
             priority: self.priority,
             is_urgent,
             ends_with_client: self.ends_with_client,
+            tells_phones: self.phones,
         })
     }
 }

@@ -131,7 +131,8 @@ impl Desk {
         mailbox: &Arc<Mailbox>,
         say: Say,
     ) -> Result<JobNumber, SpeakerError> {
-        let Say { text, is_whole, voice, mut speech, priority, is_urgent, ends_with_client } = say;
+        let Say { text, is_whole, voice, mut speech, priority, is_urgent, ends_with_client, tells_phones } =
+            say;
         speech.validate()?;
         let mut state = self.lock();
         let limits = &state.limits;
@@ -154,7 +155,7 @@ impl Desk {
         state.tally.accepted += 1;
         state.tally.text_bytes += text_bytes as u64;
         let place = Place { job, client, priority, is_urgent };
-        let utterance = Utterance { voice, speech, ends_with_client, text, verdict };
+        let utterance = Utterance { voice, speech, ends_with_client, tells_phones, text, verdict };
         state.queue.push(place, utterance);
         self.metrics.characters(text_chars);
         self.metrics.queue_length(state.queue.len() as u64);

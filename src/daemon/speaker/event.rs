@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 
 use super::SpeakerError;
 use crate::daemon::queue::JobNumber;
-use crate::engine::{NamedMark, WordMark};
+use crate::engine::{NamedMark, PhoneMark, WordMark};
 use crate::text::UnspokenKind;
 
 /// Something about one utterance.
@@ -22,6 +22,8 @@ pub enum SpeakerEvent {
     },
     /// A word begins to be heard. Samples are counted from the utterance's first.
     Word(WordMark),
+    /// A phone or a pause begins to be heard, where [`Say::tells_phones`](super::Say::tells_phones).
+    Phone(PhoneMark),
     /// A mark that the text's author set is reached.
     Mark(NamedMark),
     /// A part of the text is left out.

@@ -53,7 +53,8 @@ impl Mouth<'_> {
             let state = self.desk.lock();
             let Some(current) = &state.current else { return Err(JobError::Ended.into()) };
             let mailbox = current.utterance.verdict.mailbox();
-            listen(self.desk.clone(), ear.clone(), mailbox, turn.place.job, control.clone())
+            let phones = current.utterance.tells_phones;
+            listen(self.desk.clone(), ear.clone(), mailbox, (turn.place.job, phones), control.clone())
         };
         {
             let mut state = self.desk.lock();
@@ -131,7 +132,7 @@ struct Ear(Mutex<Heard>);
 struct Heard {
     /// Where the utterance begins among all samples that the sink was given.
     start_samples: Option<u64>,
-    /// Words and marks that were made but not heard yet, and where they begin. As many as the engine is ahead.
+    /// Words, phones and marks that were made but not heard yet, and where they begin. As many as the engine is ahead.
     waiting: VecDeque<(u64, SpeakerEvent)>,
     events: u64,
     /// Made so far.
@@ -139,7 +140,7 @@ struct Heard {
 }
 
 impl Heard {
-    /// Words of a phrase come before its marks, but not all are heard before them.
+    /// Words of a phrase come before its phones and marks, but not all are heard before them.
     fn wait(&mut self, sample: u64, event: SpeakerEvent) {
         let at = self.waiting.partition_point(|(before, _)| *before <= sample);
         self.waiting.insert(at, (sample, event));
@@ -151,7 +152,7 @@ impl Ear {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Words and marks of which the beginning has been played, or all.
+    /// Words, phones and marks of which the beginning has been played, or all.
     fn take_heard(&self, played_samples: u64, all: bool) -> Vec<SpeakerEvent> {
         let mut heard = self.heard();
         let Some(start) = heard.start_samples else { return Vec::new() };
@@ -169,7 +170,7 @@ fn listen(
     desk: Arc<Desk>,
     ear: Arc<Ear>,
     mailbox: Arc<Mailbox>,
-    job: JobNumber,
+    (job, tells_phones): (JobNumber, bool),
     control: Control,
 ) -> JobListener {
     let sample_rate_hz = control.progress().sample_rate_hz;
@@ -179,6 +180,7 @@ fn listen(
         match event {
             Event::Begin => mailbox.tell(job, SpeakerEvent::Begin { sample_rate_hz }),
             Event::Word(mark) => heard.wait(mark.samples.start, SpeakerEvent::Word(mark)),
+            Event::Phone(mark) if tells_phones => heard.wait(mark.samples.start, SpeakerEvent::Phone(mark)),
             Event::Mark(mark) => heard.wait(mark.sample, SpeakerEvent::Mark(mark)),
             Event::Unspoken(part) => {
                 mailbox.tell(job, SpeakerEvent::Unspoken { kind: part.kind, source: part.source });

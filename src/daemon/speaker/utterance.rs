@@ -26,6 +26,8 @@ pub struct Say {
     pub is_urgent: bool,
     /// Whether it is cancelled when its client goes away. An unfinished text always is.
     pub ends_with_client: bool,
+    /// Whether its phones are told as well as its words: for a face that moves.
+    pub tells_phones: bool,
 }
 
 impl Say {
@@ -39,6 +41,7 @@ impl Say {
             priority: 0,
             is_urgent: false,
             ends_with_client: false,
+            tells_phones: false,
         }
     }
 }
@@ -48,6 +51,7 @@ pub(super) struct Utterance {
     pub voice: Option<String>,
     pub speech: SpeakConfig,
     pub ends_with_client: bool,
+    pub tells_phones: bool,
     pub text: Text,
     pub verdict: Verdict,
 }
