@@ -55,7 +55,7 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments, is_verbose: bool) -> Result<(), Failure> {
     let config = arguments.file()?.resolve()?;
-    environment::prepare_for_months(config.threads);
+    environment::prepare_to_speak(config.threads);
     if !is_verbose {
         journal::write(config.journal_level);
     }

@@ -124,7 +124,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     mark_format(arguments)?;
     let words = lexicon::read(arguments.lexicon.as_deref())?;
     // It may start the program anew: what was read of standard input before would be lost.
-    environment::prepare(None);
+    environment::prepare_to_speak(None);
     let script = arguments.ssml.then(|| script(arguments)).transpose()?;
     let (given, directions) = match script {
         Some(script) => (Some(script.text), Arc::new(script.directions)),

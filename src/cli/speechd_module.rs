@@ -16,7 +16,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    environment::prepare(None);
+    environment::prepare_to_speak(None);
     let config = match &arguments.config {
         None => String::new(),
         Some(path) => match std::fs::read_to_string(path) {

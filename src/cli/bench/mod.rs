@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Voice(arguments) => arguments.threads,
         _ => None,
     };
-    super::environment::prepare(threads);
+    super::environment::prepare_to_speak(threads);
     match &arguments.command {
         Command::Latency(arguments) => latency::run(arguments),
         Command::Front(arguments) => front::run(arguments),
