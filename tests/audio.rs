@@ -97,6 +97,7 @@ fn run(seed: u64, value_of: fn(u64) -> f32, is_touched: bool) -> (Writer, Vec<f3
 
 #[test]
 fn whatever_the_interleaving_nothing_clicks() {
+    let mut played_samples = 0;
     for seed in 0..20 {
         let (writer, heard) = run(seed, |_| 1.0, true);
         assert!(heard.iter().all(|s| (0.0..=1.0 + 1e-5).contains(s)), "seed {seed}: out of range");
@@ -104,8 +105,11 @@ fn whatever_the_interleaving_nothing_clicks() {
         // A pause may come while the end of a gap is still dying away: then two fades fall together.
         assert!(largest <= 2.0 * STEP + VOLUME_STEP + 1e-5, "seed {seed}: a step of {largest}");
         assert_eq!(writer.read_samples(), writer.written_samples(), "seed {seed}");
-        assert!(writer.played_samples() > 0 && writer.unplayed_samples() == 0, "seed {seed}");
+        assert_eq!(writer.unplayed_samples(), 0, "seed {seed}");
+        // On a busy machine a reader may wake up behind the last flush.
+        played_samples += writer.played_samples();
     }
+    assert!(played_samples > 0, "nothing was played: nothing was tested");
 }
 
 #[test]
