@@ -57,6 +57,7 @@ const ABBREVIATIONS: &[(&str, &str, When)] = &[
     ("esq", "esquire", Dot),
     ("ave", "avenue", BehindName),
     ("blvd", "boulevard", Always),
+    ("ctrl", "control", Always),
     ("rd", "road", BehindName),
     ("rd", "road", Dot),
     ("rte", "route", Number),

@@ -4,6 +4,9 @@ use super::number::ordinal;
 use super::reader::{Reader, Spoken, is_capitalised};
 use super::year::{is_year_digits, year};
 
+/// Before a date without its year.
+const DATED: &[&str] = &["after", "before", "dated", "due", "on", "since", "till", "until"];
+
 const MONTHS: &[(&str, &str)] = &[
     ("jan", "january"),
     ("feb", "february"),
@@ -108,11 +111,26 @@ fn read_day_month(reader: &Reader<'_>, _first: &str, out: &mut Spoken) -> Option
     Some(month_end)
 }
 
+/// `on 12/3`, `due 4/15`: a date by the word before it.
+fn read_without_year(reader: &Reader<'_>, month: &str, out: &mut Spoken) -> Option<isize> {
+    let day = reader.number(2).filter(|_| reader.mark(1) == Some('/'))?;
+    let is_dated = || reader.word_before().is_some_and(|word| DATED.contains(&word.to_lowercase().as_str()));
+    let is_part = || reader.is_space(3) && reader.word(4) == Some("of");
+    let is_day = (1..=31).contains(&value(day)) && day.len() <= 2 && month.len() <= 2;
+    if !is_day || !is_dated() || is_part() || reader.word(3).is_some() {
+        return None;
+    }
+    let (_, name) = MONTHS.get(value(month).checked_sub(1)?)?;
+    out.words(name);
+    ordinal(day, out);
+    Some(3)
+}
+
 /// `2024-05-06`, `2024/05/06`, `12/25/2024`, `25.12.2024`.
 fn read_digits(reader: &Reader<'_>, first: &str, out: &mut Spoken) -> Option<isize> {
     let separator = reader.mark(1).filter(|mark| matches!(mark, '-' | '/' | '.'))?;
     if reader.mark(3) != Some(separator) {
-        return None;
+        return read_without_year(reader, first, out);
     }
     let (second, third) = (reader.number(2)?, reader.number(4)?);
     if reader.word(5).is_some_and(|word| word != "T")

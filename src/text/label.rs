@@ -7,6 +7,7 @@ use super::reader::{Reader, Spoken, is_capitals};
 /// Before a number of three or four digits that is read in pairs.
 const IN_PAIRS: &[&str] = &[
     "airbus",
+    "apt",
     "area",
     "boeing",
     "bus",
@@ -20,11 +21,13 @@ const IN_PAIRS: &[&str] = &[
     "highway",
     "hwy",
     "interstate",
+    "rm",
     "room",
     "route",
     "rte",
     "rtx",
     "section",
+    "ste",
     "studio",
     "suite",
     "terminal",

@@ -49,7 +49,10 @@ const NAMES: &[&str] = &[
     "william",
 ];
 /// Behind any other name, only what is not also an abbreviation.
-const UNMISTAKABLE: &[&str] = &["II", "III", "VII", "VIII", "XII", "XIII"];
+const UNMISTAKABLE: &[&str] =
+    &["II", "III", "VI", "VII", "VIII", "IX", "XI", "XII", "XIII", "XIV", "XV", "XVI"];
+/// Before the abbreviation that `IV` is, too: `The IV was changed`.
+const DETERMINERS: &[&str] = &["a", "an", "her", "his", "my", "no", "our", "the", "their", "this", "your"];
 
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let raw = reader.word(0)?;
@@ -70,7 +73,9 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     } else if NAMES.contains(&lower.as_str()) && is_capitalised(before) && (raw != "I" || is_first(reader)) {
         out.words("the");
         ordinal(&digits, out);
-    } else if is_capitalised(before) && UNMISTAKABLE.contains(&raw) {
+    } else if is_capitalised(before)
+        && (UNMISTAKABLE.contains(&raw) || raw == "IV" && !DETERMINERS.contains(&lower.as_str()))
+    {
         cardinal(&digits, out);
     } else {
         return None;
