@@ -1,5 +1,6 @@
-"""Makes tests/data/published_fastspeech1.safetensors and tests/data/published_fastpitch.safetensors: tiny random models in the
-published layouts, and what PyTorch makes of them, float32, CPU, one thread.
+"""Makes tests/data/published_fastspeech1.safetensors, published_fastpitch.safetensors and
+published_fastpitch_speakers.safetensors (three speakers; "c1" is the first, "c2" the last): tiny random models in the published
+layouts, and what PyTorch makes of them, float32, CPU, one thread.
 
     pip install torch safetensors numpy && python tests/make_older_references.py
 
@@ -199,8 +200,9 @@ class Predictor(nn.Module):
 
 
 class FastPitch(nn.Module):
-    def __init__(self):
+    def __init__(self, speakers=1):
         super().__init__()
+        self.speaker_emb = nn.Embedding(speakers, WIDTH) if speakers > 1 else None
         self.encoder, self.decoder = Stack(148), Stack(0)
         self.duration_predictor, self.pitch_predictor, self.energy_predictor = (Predictor() for _ in range(3))
         self.pitch_emb, self.energy_emb = same(1, WIDTH, 3), same(1, WIDTH, 3)
@@ -210,8 +212,9 @@ class FastPitch(nn.Module):
         # The aligner of the training, which speaking does not need.
         self.attention = Named(key_proj=same(WIDTH, WIDTH, 3))
 
-    def infer(self, ids, pitch, scale):
-        x = self.encoder(self.encoder.word_emb(ids))
+    def infer(self, ids, pitch, scale, speaker=0):
+        told = 0 if self.speaker_emb is None else self.speaker_emb(torch.tensor([speaker]))[:, None]
+        x = self.encoder(self.encoder.word_emb(ids) + told)
         out = {"log_duration": self.duration_predictor(x), "pitch": self.pitch_predictor(x) * pitch}
         x = x + over_time(self.pitch_emb, out["pitch"][..., None])
         out["energy"] = self.energy_predictor(x)
@@ -238,12 +241,12 @@ def randomise(model):
 
 def cases(model, controls, symbols):
     out = {}
-    for case, (pitch, scale) in controls.items():
+    for case, (pitch, scale, *speaker) in controls.items():
         out[f"controls_{case}"] = torch.tensor([pitch, 1.0, scale])
         for i, count in enumerate((17, 9)):
             ids = torch.randint(1, symbols, (1, count), generator=torch.Generator().manual_seed(i))
             out[f"ids_single{i}"] = ids[0]
-            for name, value in model.infer(ids, pitch, scale).items():
+            for name, value in model.infer(ids, pitch, scale, *speaker).items():
                 out[f"single{i}_{case}_{name}"] = value[0]
             out[f"single{i}_{case}_mel_lens"] = torch.tensor([len(out[f"single{i}_{case}_mel_after"])])
     return out
@@ -260,3 +263,7 @@ if __name__ == "__main__":
     pitch.duration_predictor.fc.bias += 1.4
     controls = {"c1": (1.0, 1.0), "c2": (1.2, 1.3)}
     save("published_fastpitch.safetensors", pitch.state_dict(), cases(pitch, controls, 148))
+    several = randomise(FastPitch(speakers=3))
+    several.duration_predictor.fc.bias += 1.4
+    controls = {"c1": (1.0, 1.0, 0), "c2": (1.2, 1.3, 2)}
+    save("published_fastpitch_speakers.safetensors", several.state_dict(), cases(several, controls, 148))

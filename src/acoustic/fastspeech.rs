@@ -223,6 +223,16 @@ impl FastSpeech {
     /// # Errors
     /// An id is outside its table, or the tokens are another layout's.
     pub fn encode(&self, tokens: &Tokens, dropout: &Dropout) -> Result<Encoded> {
+        self.encode_as(None, tokens, dropout)
+    }
+
+    /// The same, as read by a speaker, `[1, width]`, of a model whose encoder is told.
+    pub(super) fn encode_as(
+        &self,
+        speaker: Option<&Tensor>,
+        tokens: &Tokens,
+        dropout: &Dropout,
+    ) -> Result<Encoded> {
         let (batch, count) = tokens.dims()?;
         let padding = Padding::new(tokens.lengths.clone(), count, &self.device)?;
         let symbols = self.symbol.forward(&tokens.symbols)?;
@@ -238,6 +248,10 @@ impl FastSpeech {
             }
             (Adaptor::Published(_), None) => (symbols.broadcast_add(&places)?, None),
             _ => candle_core::bail!("tokens: word and phrase positions belong to the native layout alone"),
+        };
+        let input = match speaker {
+            Some(speaker) => input.broadcast_add(speaker)?,
+            None => input,
         };
         let output = self
             .encoder

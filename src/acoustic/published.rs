@@ -22,7 +22,7 @@ pub(super) struct PublishedAdaptor {
     duration: Predictor,
     pitch: Option<Variance>,
     energy: Option<Variance>,
-    /// A vector for each speaker, if there are several.
+    /// A vector for each speaker, if there are several: FastPitch's encoder reads it, FastSpeech 2's does not.
     speaker: Option<Embedding>,
 }
 
@@ -231,12 +231,15 @@ impl FastSpeech {
         let tokens = Tokens::from_ids(sequences, &self.device)?;
         let (_, count) = tokens.dims()?;
         let lengths = &tokens.lengths;
-        let mut xs = self.encode(&tokens, &off)?.output;
-        if let Some(speakers) = &adaptor.speaker {
-            // Padding has a speaker as well, as in the published code.
-            xs = xs.broadcast_add(&speakers.forward(&Tensor::new(&[reading.speaker], &self.device)?)?)?;
-        }
         let model = self.config.model;
+        let id = Tensor::new(&[reading.speaker], &self.device)?;
+        let speaker = adaptor.speaker.as_ref().map(|speakers| speakers.forward(&id)).transpose()?;
+        let (before, after) = if model == Model::FastPitch { (speaker, None) } else { (None, speaker) };
+        let mut xs = self.encode_as(before.as_ref(), &tokens, &off)?.output;
+        if let Some(speaker) = after {
+            // Padding has a speaker as well, as in the published code.
+            xs = xs.broadcast_add(&speaker)?;
+        }
         let log_durations = per_token(&adaptor.duration, &xs, lengths)?;
         let mut predicted = [None, None];
         for (values, (variance, controls)) in predicted.iter_mut().zip([

@@ -20,7 +20,7 @@ const LISTED_KINDS: usize = 6;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// A checkpoint of FastSpeech 2 (ming024 and forks), FastSpeech 1 (xcmyz) or FastPitch (NVIDIA, one speaker): .pth.tar, .pt
+    /// A checkpoint of FastSpeech 2 (ming024 and forks), FastSpeech 1 (xcmyz) or FastPitch (NVIDIA): .pth.tar, .pt
     /// or .safetensors.
     #[arg(long, value_name = "FILE", required_unless_present = "vocoder")]
     acoustic: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! FastPitch as NVIDIA publishes it (1.0 and 1.1, one speaker), to ours.
+//! FastPitch as NVIDIA publishes it (1.0 and 1.1), to ours.
 //!
 //! | our name | published name |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `.expand`, `.contract`, `.feed_norm` | `.pos_ff.{CoreNet.0,CoreNet.2,layer_norm}` |
 //! | `adaptor.{duration,pitch,energy}.{layers.{i}.{conv,norm},output}` | `{…}_predictor.{layers.{i}.{conv,norm},fc}` |
 //! | `adaptor.{pitch,energy}_embedding` | `{pitch,energy}_emb` |
+//! | `adaptor.speaker` | `speaker_emb`, whose weight is taken to be 1, as it is unless training was told otherwise |
 //! | `mel_head` | `proj` |
 //!
 //! `pitch_mean` and `pitch_std` tell what pitch stands for; `attention`, the aligner of the training, is left out.
@@ -34,13 +35,9 @@ pub(super) fn fastpitch(
         return Err(ImportError::Kind { expected: "FastSpeech 2", got });
     }
     let mut reader = Reader::find(checkpoint, MODEL, ["encoder.word_emb.weight", "proj.weight"])?;
-    if from.speaker.is_some() || reader.contains("speaker_emb.weight") {
-        let got = "FastPitch with several speakers";
-        return Err(ImportError::Kind { expected: "FastPitch with one speaker", got });
-    }
     let statistics = statistics(&mut reader)?;
-    let config = Config { statistics, ..sizes(&reader, from.heads.unwrap_or(HEADS))? };
-    config.validate()?;
+    let speakers = from.speakers(&reader)?;
+    let mut config = Config { statistics, speakers, ..sizes(&reader, from.heads.unwrap_or(HEADS))? };
     let mut tensors = BTreeMap::new();
     for name in reader.names() {
         if name.starts_with("attention.") || name.starts_with("pitch_mean") || name.starts_with("pitch_std") {
@@ -66,6 +63,8 @@ pub(super) fn fastpitch(
         }
         tensors.insert(ours, if tensor.rank() == 3 { tap_major(&tensor)? } else { tensor });
     }
+    from.keep_speaker(&mut config, &mut tensors)?;
+    config.validate()?;
     Ok(reader.finish(config, tensors))
 }
 
@@ -149,8 +148,10 @@ fn our_name(name: &str) -> Option<String> {
     if let Some(part) = name.strip_prefix("proj.") {
         return Some(format!("mel_head.{part}"));
     }
-    if name == "encoder.word_emb.weight" {
-        return Some("symbol.weight".into());
+    match name {
+        "encoder.word_emb.weight" => return Some("symbol.weight".into()),
+        "speaker_emb.weight" => return Some("adaptor.speaker.weight".into()),
+        _ => {}
     }
     for kind in ["duration", "pitch", "energy"] {
         let Some(rest) = name.strip_prefix(kind) else { continue };

@@ -40,10 +40,38 @@ const MAX_STATISTICS_BYTES: u64 = 1 << 16;
 pub struct AcousticConfig {
     /// Attention heads. By default as published: 2, and 1 of FastPitch.
     pub heads: Option<usize>,
-    /// Keeps one speaker of FastSpeech 2's several.
+    /// Keeps one speaker of several.
     pub speaker: Option<usize>,
     /// Of the training speech of FastSpeech 2; FastPitch has its own, FastSpeech 1 has nothing to normalise.
     pub statistics: Option<TrainingStatistics>,
+}
+
+impl AcousticConfig {
+    /// Rows of the table of speakers, 0 without one.
+    pub(super) fn speakers(&self, reader: &Reader) -> Result<usize, ImportError> {
+        let speakers = match reader.contains("speaker_emb.weight") {
+            true => reader.dims::<2>("speaker_emb.weight", "two dimensions")?[0],
+            false => 0,
+        };
+        if let Some(got) = self.speaker.filter(|&speaker| speaker >= speakers.max(1)) {
+            let got = u32::try_from(got).unwrap_or(u32::MAX);
+            return Err(crate::acoustic::Error::Speaker { speakers: speakers.max(1), got }.into());
+        }
+        Ok(speakers)
+    }
+
+    /// Leaves the chosen speaker alone in the table, if one was chosen and there is a table.
+    pub(super) fn keep_speaker(
+        &self,
+        config: &mut Config,
+        tensors: &mut BTreeMap<String, Tensor>,
+    ) -> Result<(), ImportError> {
+        if let (Some(speaker), Some(table)) = (self.speaker, tensors.get_mut("adaptor.speaker.weight")) {
+            *table = table.narrow(0, speaker, 1)?.contiguous()?;
+            config.speakers = 1;
+        }
+        Ok(())
+    }
 }
 
 /// Finds the acoustic model in a checkpoint, under whatever prefix, and converts it: FastSpeech 2, FastSpeech 1 or FastPitch.
@@ -117,10 +145,7 @@ fn fastspeech2(checkpoint: &Checkpoint, from: &AcousticConfig) -> Result<Importe
             tensors.insert(name, tensor);
         }
     }
-    if let (Some(speaker), Some(table)) = (from.speaker, tensors.get_mut("adaptor.speaker.weight")) {
-        *table = table.narrow(0, speaker, 1)?.contiguous()?;
-        config.speakers = 1;
-    }
+    from.keep_speaker(&mut config, &mut tensors)?;
     if let Some(statistics) = &from.statistics {
         for (name, range) in [("pitch", statistics.pitch), ("energy", statistics.energy)] {
             check_bins(name, &tensors, [range[0], range[1]])?;
@@ -143,14 +168,6 @@ fn sizes(reader: &Reader, from: &AcousticConfig) -> Result<Config, ImportError> 
     let [post_width, mels, post_kernel] = conv("postnet.convolutions.0.0.conv.weight".into())?;
     let layers = reader.count(MAX_COUNT, |i| format!("postnet.convolutions.{i}.0.conv"));
     let [bounds] = reader.dims("variance_adaptor.pitch_bins", "one dimension")?;
-    let speakers = match reader.contains("speaker_emb.weight") {
-        true => reader.dims::<2>("speaker_emb.weight", "two dimensions")?[0],
-        false => 0,
-    };
-    if let Some(got) = from.speaker.filter(|&speaker| speaker >= speakers.max(1)) {
-        let got = u32::try_from(got).unwrap_or(u32::MAX);
-        return Err(crate::acoustic::Error::Speaker { speakers: speakers.max(1), got }.into());
-    }
     Ok(Config {
         symbols,
         mels,
@@ -168,7 +185,7 @@ fn sizes(reader: &Reader, from: &AcousticConfig) -> Result<Config, ImportError> 
         predictor_kernels: vec![first_kernel, second_kernel],
         variance_bins: bounds + 1,
         post_net: vec![PostNetPart::Convolutions { width: post_width, kernel: post_kernel, layers }],
-        speakers,
+        speakers: from.speakers(reader)?,
         statistics: from.statistics.map(|statistics| statistics.published()),
         ..Config::published()
     })

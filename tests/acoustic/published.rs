@@ -64,18 +64,19 @@ fn small_weights_of_the_published_layout_give_pytorch_s_output() {
 #[test]
 fn small_weights_of_fastspeech_1_and_fastpitch_give_pytorch_s_output() {
     for (name, controls) in [
-        ("fastspeech1", [("c1", 1.0, 1.0), ("c2", 1.0, 1.7)]),
-        ("fastpitch", [("c1", 1.0, 1.0), ("c2", 1.2, 1.3)]),
+        ("fastspeech1", [("c1", 1.0, 1.0, 0), ("c2", 1.0, 1.7, 0)]),
+        ("fastpitch", [("c1", 1.0, 1.0, 0), ("c2", 1.2, 1.3, 0)]),
+        ("fastpitch_speakers", [("c1", 1.0, 1.0, 0), ("c2", 1.2, 1.3, 2)]),
     ] {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/published_{name}.safetensors"));
         let model = imported(&Checkpoint::open(&path).unwrap(), &AcousticConfig::default());
         let want = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
-        for (case, pitch, duration) in controls {
+        for (case, pitch, duration, speaker) in controls {
             for i in 0..2 {
                 let length = want[&format!("ids_single{i}")].dim(0).unwrap();
                 let single = ids(&want[&format!("ids_single{i}")], length);
-                let controls = PublishedControls { pitch, duration, speaker: 0 };
+                let controls = PublishedControls { pitch, duration, speaker };
                 let got = model.infer_ids(&[single], &controls).unwrap();
                 compare(&format!("single{i}_{case}"), &got, &want);
             }
@@ -161,6 +162,24 @@ fn phones_of_a_published_model_differ_as_they_are_told() {
             Err(error) => panic!("{name}: {error}"),
         }
     }
+}
+
+#[test]
+fn one_speaker_of_fastpitch_s_is_kept() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/published_fastpitch_speakers.safetensors");
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let said = |from: &AcousticConfig, speaker| {
+        let controls = PublishedControls { speaker, ..PublishedControls::default() };
+        imported(&checkpoint, from).infer_ids(&[vec![3, 4, 5]], &controls)
+    };
+    let of = |speaker| AcousticConfig { speaker: Some(speaker), ..AcousticConfig::default() };
+    let values = |mel: &Tensor| mel.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let among_all = said(&AcousticConfig::default(), 1).unwrap().mel_after;
+    assert_eq!(values(&said(&of(1), 0).unwrap().mel_after), values(&among_all));
+    assert_ne!(values(&said(&of(0), 0).unwrap().mel_after), values(&among_all));
+    assert!(matches!(said(&of(1), 1), Err(Error::Speaker { speakers: 1, got: 1 })));
+    assert!(acoustic(&checkpoint, &of(3)).is_err());
 }
 
 #[test]
