@@ -25,6 +25,10 @@ const MAX_SPELLED_LETTERS_SHOUTING: usize = 3;
 
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     let raw = reader.word(0)?;
+    if raw == "pH" {
+        out.letters("ph");
+        return Some(1);
+    }
     if !is_capitals(split_ending(raw).0) {
         return None;
     }
@@ -38,7 +42,7 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
 }
 
 /// Splits off a possessive or plural that is not part of the capitals: `FBI's`, `CDs`.
-fn split_ending(raw: &str) -> (&str, &'static str) {
+pub(super) fn split_ending(raw: &str) -> (&str, &'static str) {
     for ending in ["'s", "\u{2019}s", "'S", "\u{2019}S"] {
         if let Some(base) = raw.strip_suffix(ending) {
             return (base, "'s");

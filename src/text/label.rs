@@ -1,4 +1,4 @@
-//! Numbers that name a thing: `Room 101`, `Boeing 747`, `Hwy. 101`, `P.O. Box 123`, `call 911`.
+//! Numbers that name a thing: `Room 101`, `Boeing 747`, `error 404`, `P.O. Box 123`, `call 911`.
 
 use super::code;
 use super::number::one_by_one;
@@ -12,6 +12,7 @@ const IN_PAIRS: &[&str] = &[
     "boeing",
     "bus",
     "channel",
+    "error",
     "exit",
     "ext",
     "extension",
@@ -19,6 +20,7 @@ const IN_PAIRS: &[&str] = &[
     "gate",
     "gtx",
     "highway",
+    "http",
     "hwy",
     "interstate",
     "rm",
@@ -27,6 +29,7 @@ const IN_PAIRS: &[&str] = &[
     "rte",
     "rtx",
     "section",
+    "status",
     "ste",
     "studio",
     "suite",

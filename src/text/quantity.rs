@@ -87,9 +87,14 @@ fn read_version(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mu
     Some(end)
 }
 
-/// `6'2"`: six feet two inches.
+/// `6'2"`: six feet two inches; `a 6' fence`: without an article, the mark might as well close a quotation.
 fn read_feet(reader: &Reader<'_>, feet: &Numeral<'_>, end: isize, out: &mut Spoken) -> Option<isize> {
     reader.mark(end).filter(|foot| matches!(foot, '\'' | '\u{2019}' | '\u{2032}'))?;
+    if is_attribute(reader, end + 1) {
+        feet.read(out);
+        out.words("foot");
+        return Some(end + 1);
+    }
     let inches = reader.number(end + 1).filter(|inches| inches.len() <= 2)?;
     reader.mark(end + 2).filter(|inch| matches!(inch, '"' | '\u{201d}' | '\u{2033}'))?;
     feet.read(out);
@@ -221,11 +226,25 @@ fn read_unit(reader: &Reader<'_>, numeral: &Numeral<'_>, end: isize, out: &mut S
         out.words("degree");
         return Some(end + 1);
     }
+    if let Some(amps_end) = read_amps(reader, end) {
+        numeral.read(out);
+        out.words(if numeral.is_one() { "amp" } else { "amps" });
+        return Some(amps_end);
+    }
     let unit = unit::at(reader, end)?;
     numeral.read(out);
     let is_singular = numeral.is_one() || is_attribute(reader, end + unit.pieces);
     out.words(if is_singular { &unit.singular } else { &unit.plural });
     Some(end + unit.pieces)
+}
+
+/// `230 V, 10A`: amps beside volts; by itself the letter is an article, or part of a name (`exit 12A`).
+fn read_amps(reader: &Reader<'_>, end: isize) -> Option<isize> {
+    let at = reader.skip_space(end);
+    reader.word(at).filter(|&word| word == "A")?;
+    let is_volts = |ahead: isize| matches!(reader.word(ahead), Some("V" | "kV" | "volts"));
+    let is_beside = (at - 6..at).chain(at + 1..=at + 5).any(is_volts);
+    is_beside.then_some(at + 1)
 }
 
 /// True if an article stands before the number, and behind it, after the space that ends it, a word: `a 9V battery`.

@@ -1,5 +1,6 @@
 //! Roman numerals behind a name: `World War II`, `Chapter IV`, `Henry VIII`.
 
+use super::acronym;
 use super::number::{cardinal, ordinal};
 use super::reader::{Reader, Spoken, is_capitalised};
 
@@ -55,8 +56,8 @@ const UNMISTAKABLE: &[&str] =
 const DETERMINERS: &[&str] = &["a", "an", "her", "his", "my", "no", "our", "the", "their", "this", "your"];
 
 pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
-    let raw = reader.word(0)?;
-    let value = value(raw)?;
+    let (raw, ending) = acronym::split_ending(reader.word(0)?);
+    let value = value(raw).filter(|_| ending != "s")?;
     let before = reader.word_before()?;
     let lower = before.to_lowercase();
     let digits = value.to_string();
@@ -80,15 +81,21 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     } else {
         return None;
     }
+    if let Some(last) = out.last() {
+        last.push_str(ending);
+    }
     (!reader.is_shouted()).then_some(1)
 }
 
-/// `Queen Elizabeth I`, `Charles I was king`: not the pronoun.
+/// `Queen Elizabeth I`, `Charles I was king`, `under William I.`: not the pronoun.
 fn is_first(reader: &Reader<'_>) -> bool {
     let is_titled = reader
         .word(-4)
         .is_some_and(|title| matches!(title, "King" | "Queen" | "Pope" | "Emperor" | "Tsar" | "Prince"));
+    let is_last = reader.is_end(1)
+        || matches!(reader.mark(1), Some('.' | ',' | ';' | ':' | '!' | '?' | ')' | '\'' | '\u{2019}'));
     is_titled
+        || is_last
         || (reader.is_space(1) && reader.word(2).is_some_and(|verb| matches!(verb, "was" | "of" | "is")))
 }
 

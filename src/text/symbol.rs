@@ -99,6 +99,8 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
             let label = quantity::read_label(reader, 1, out);
             return Some(1 + usize::from(label.is_some()));
         }
+        // `#A1234`
+        '#' if reader.word(1).is_some_and(is_upper) && reader.number(2).is_some() => out.words("number"),
         '#' if reader.word(1).is_some() => out.words(if reader.is_start() { "hashtag" } else { "sharp" }),
         '#' if touches_word(-1) => out.words("sharp"),
         // `C++`, `a + b`; alone at the start of a line it is a bullet.
@@ -113,7 +115,7 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
             out.words("dot");
         }
         ':' if reader.mark(1) == Some('\\') => out.words("colon"),
-        '<' | '>' if is_behind_letter(reader) && reader.is_space(1) && reader.number(2).is_some() => {
+        '<' | '>' if is_bound(reader) => {
             out.words(if mark == '<' { "less than" } else { "greater than" });
         }
         // `/usr`, `5 / 3`; between words, as in `and/or`, it is silent.
@@ -130,9 +132,15 @@ pub(super) fn read(reader: &Reader<'_>, out: &mut Spoken) -> Option<usize> {
     Some(1)
 }
 
-/// `x > 3`
-fn is_behind_letter(reader: &Reader<'_>) -> bool {
-    reader.word_before().is_some_and(|word| word.chars().count() == 1)
+/// `x > 3`, `under <5 minutes`: no bracket, and no line quoted.
+fn is_bound(reader: &Reader<'_>) -> bool {
+    let is_behind_letter = || reader.word_before().is_some_and(|word| word.chars().count() == 1);
+    let is_before_number = reader.is_start() && reader.number(1).is_some() && reader.mark(2) != Some('>');
+    is_before_number || reader.is_space(1) && reader.number(2).is_some() && is_behind_letter()
+}
+
+fn is_upper(word: &str) -> bool {
+    word.chars().all(char::is_uppercase)
 }
 
 fn starts_low(word: &str) -> bool {
