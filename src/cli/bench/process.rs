@@ -3,21 +3,19 @@
 use std::time::Duration;
 
 /// Processor time of all threads so far, user and system; `None` where the system does not tell.
+#[cfg(unix)]
 pub fn cpu_time() -> Option<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is the program's name in parentheses, and may hold anything.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace();
-    // utime and stime are the 14th and 15th fields; the name was the second.
-    let user: u64 = fields.nth(11)?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(Duration::from_secs_f64((user + system) as f64 / TICKS_PER_SECOND))
+    use rustix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::ProcessCPUTime).try_into().ok()
 }
 
-/// Linux has counted in hundredths of a second on every architecture for twenty years.
-const TICKS_PER_SECOND: f64 = 100.0;
+/// Elsewhere it is not asked for.
+#[cfg(not(unix))]
+pub fn cpu_time() -> Option<Duration> {
+    None
+}
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
