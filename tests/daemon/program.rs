@@ -198,9 +198,21 @@ fn a_hang_up_reads_the_configuration_again_and_a_broken_one_changes_nothing() {
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
 }
 
+/// Connects to an address that a daemon is about to listen on: its sockets open one after the other.
+fn connect(address: &str) -> std::net::TcpStream {
+    let started = std::time::Instant::now();
+    loop {
+        match std::net::TcpStream::connect(address) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(started.elapsed() < HANG, "{address}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// One request over HTTP, and the body of its answer.
 fn http(address: &str, request: &str, body: &str) -> String {
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let mut stream = connect(address);
     stream.set_read_timeout(Some(HANG)).unwrap();
     let length = body.len();
     let head =
@@ -232,7 +244,7 @@ fn everything_is_served_and_ends_together() {
         BufReader::new(stream).read_line(&mut line).unwrap();
         assert!(line.contains("\"info\""), "{line}");
     };
-    describe(&mut std::net::TcpStream::connect(&wyoming).unwrap());
+    describe(&mut connect(&wyoming));
     describe(&mut UnixStream::connect(folder.join("w")).unwrap());
     let mut ear = BufReader::new(UnixStream::connect(folder.join("r")).unwrap());
     // One request's work is another's figure.
