@@ -100,8 +100,16 @@ impl Compute {
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Auto => {
-                let cards = [Self::Cuda(0), Self::Metal(0)];
-                Ok(cards.into_iter().find_map(|card| card.open().ok()).unwrap_or(Device::Cpu))
+                for card in [Self::Cuda(0), Self::Metal(0)] {
+                    match card.open() {
+                        Ok(device) => return Ok(device),
+                        Err(error @ ComputeError::Absent { .. }) => {
+                            tracing::info!(%error, "computing on the processor");
+                        }
+                        Err(_) => {}
+                    }
+                }
+                Ok(Device::Cpu)
             }
             Self::Cuda(number) => self.open_cuda(number),
             Self::Metal(number) => self.open_metal(number),
@@ -125,6 +133,7 @@ impl Compute {
             return Err(ComputeError::Absent { compute: self, reason });
         }
         Device::new_cuda(number)
+            .and_then(proven)
             .map_err(|error| ComputeError::Absent { compute: self, reason: error.to_string() })
     }
 
@@ -136,6 +145,7 @@ impl Compute {
     #[cfg(feature = "metal")]
     fn open_metal(self, number: usize) -> Result<Device, ComputeError> {
         Device::new_metal(number)
+            .and_then(proven)
             .map_err(|error| ComputeError::Absent { compute: self, reason: error.to_string() })
     }
 
@@ -143,6 +153,16 @@ impl Compute {
     fn open_metal(self, _number: usize) -> Result<Device, ComputeError> {
         Err(ComputeError::NotBuilt { compute: self, feature: "metal" })
     }
+}
+
+/// A card may be there and not run this build's kernels, which are made for one generation: it multiplies once.
+#[cfg(any(feature = "cuda", feature = "metal"))]
+fn proven(device: Device) -> candle_core::Result<Device> {
+    let product = candle_core::Tensor::new(&[1f32], &device)?.affine(2.0, 1.0)?.to_vec1::<f32>()?;
+    if product != [3.0] {
+        candle_core::bail!("it computes 2 + 1 as {product:?}");
+    }
+    Ok(device)
 }
 
 /// The bindings panic where a library is missing that they load: they are looked for before.

@@ -43,8 +43,8 @@ fn speech() -> Vec<f32> {
 /// Largest difference, and largest magnitude of `want`.
 fn distance(got: &[f32], want: &[f32]) -> (f32, f32) {
     assert_eq!(got.len(), want.len());
-    let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    (worst, want.iter().map(|w| w.abs()).fold(0.0, f32::max))
+    let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs()).max_by(f32::total_cmp).unwrap();
+    (worst, want.iter().map(|w| w.abs()).max_by(f32::total_cmp).unwrap())
 }
 
 /// Energy of the difference over energy of `want`.

@@ -102,9 +102,11 @@ impl Error {
                 _ => format!("choose one of its {speakers} speakers with `--speaker`"),
             }),
             Error::Statistics { .. } => Some("import it again with `--stats stats.json`".into()),
-            Error::Symbol { .. } | Error::SymbolTable { .. } | Error::Layout { .. } | Error::Compute(_) => {
-                None
+            Error::SymbolTable { .. } => {
+                Some("it was trained on other symbols: it runs on ids alone, through the library".into())
             }
+            Error::Layout { .. } => Some("leave out what this kind of model does not have".into()),
+            Error::Symbol { .. } | Error::Compute(_) => None,
         }
     }
 }

@@ -31,7 +31,7 @@ pub use fastspeech::{Encoded, FastSpeech, Frames, Statistics, Teacher, TeacherFo
 pub use post_net::{Gated, HighBand, PostNet, Wavenet, WavenetStream};
 pub use predictor::{DurationChoice, round_keeping_sum};
 pub use published::{PublishedControls, PublishedOutput};
-pub use published_symbols::{PUBLISHED_SYMBOLS, published_id};
+pub use published_symbols::{COMMON_SYMBOLS, PUBLISHED_SYMBOLS, published_id};
 pub use regulator::{Regulated, contour, token_variances};
 pub use tokens::Tokens;
 

@@ -19,7 +19,7 @@ use crate::phoneme::{SYMBOL_COUNT, Symbol};
 /// Rows of the embedding of a model that was trained with this table.
 pub const PUBLISHED_SYMBOLS: usize = 361;
 /// Symbols that all the tables begin with.
-pub(super) const COMMON_SYMBOLS: usize = 148;
+pub const COMMON_SYMBOLS: usize = 148;
 const FIRST_PHONE: u32 = 64;
 const FIRST_PINYIN: u32 = 148;
 const SHORT_PAUSE: u32 = 357;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fastglow::acoustic::{Model, PUBLISHED_SYMBOLS};
+use fastglow::acoustic::{COMMON_SYMBOLS, Model, PUBLISHED_SYMBOLS};
 use fastglow::import::{
     AcousticConfig, Checkpoint, Description, ImportError, Imported, Models, TrainingStatistics, acoustic,
-    compare_written, waveglow,
+    check_whole, compare_written, waveglow,
 };
 use fastglow::phoneme::SYMBOL_COUNT;
 use fastglow::voice::Packing;
@@ -90,6 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for line in quantize::exceptions(&voice, packing) {
         report += &format!("          {line}\n");
     }
+    check_whole(&voice)?;
     voice.save(&arguments.output)?;
     let count = compare_written(&voice, &arguments.output)?;
     let bytes = std::fs::metadata(&arguments.output)
@@ -137,9 +138,12 @@ fn acoustic_line(model: &Imported<fastglow::acoustic::Config>) -> String {
     };
     let symbols = match config.symbols {
         _ if config.model == Model::FastSpeech1 => "read by letters".into(),
-        _ if config.model == Model::FastPitch => {
+        COMMON_SYMBOLS if config.model == Model::FastPitch => {
             "our phones by name, pauses as marks, spaces between words".into()
         }
+        other if config.model == Model::FastPitch => format!(
+            "{other} symbols, not the published {COMMON_SYMBOLS}: it runs, but cannot speak our phones"
+        ),
         PUBLISHED_SYMBOLS => format!(
             "the published symbols: our {} phones by name, pauses as @sp",
             SYMBOL_COUNT - 1 - fastglow::phoneme::Pause::ALL.len()
@@ -172,13 +176,16 @@ fn acoustic_line(model: &Imported<fastglow::acoustic::Config>) -> String {
 fn vocoder_line(model: &Imported<fastglow::vocoder::Config>) -> String {
     let config = &model.config;
     format!(
-        "WaveGlow {}: {:.1} M weights, {} mel bands, {} flows of {} layers, {} channels",
+        "WaveGlow {}: {:.1} M weights, {} mel bands, {} flows of {} layers, {} channels\n          \
+         a frame is {} samples, taken to be of {} Hz",
         place(&model.prefix),
         weights(model),
         config.mel_bands,
         config.flows,
         config.wavenet.layers,
         config.wavenet.channels,
+        config.hop_samples,
+        config.sample_rate_hz,
     )
 }
 

@@ -222,7 +222,7 @@ fn is_row_major(tensor: &StoredTensor) -> bool {
     let mut expected = 1;
     tensor.shape.iter().zip(&tensor.strides).rev().all(|(&size, &stride)| {
         let fits = size <= 1 || stride == expected;
-        expected *= size;
+        expected = usize::wrapping_mul(expected, size);
         fits
     })
 }

@@ -90,6 +90,9 @@ pub enum ImportError {
     /// The shapes make no acoustic model, or a setting is out of range.
     #[error(transparent)]
     Acoustic(#[from] acoustic::Error),
+    /// What was imported cannot be loaded: a tensor is missing, misshapen, or one too many.
+    #[error("what was imported is no whole model: {0}")]
+    Misfit(Box<crate::Error>),
     /// A tensor operation failed.
     #[error("compute: {0}")]
     Compute(#[from] candle_core::Error),
@@ -101,12 +104,16 @@ impl ImportError {
         Some(match self {
             Self::File { source, .. } | Self::Checkpoint(source) => return source.hint(),
             Self::Count { got: 0, model } => format!(
-                "give a checkpoint of {model}: ming024's FastSpeech 2 with `--acoustic`, NVIDIA's WaveGlow with \
-                 `--vocoder`"
+                "give a checkpoint of {model}; `--acoustic` takes ming024's FastSpeech 2, xcmyz's FastSpeech 1 and \
+                 NVIDIA's FastPitch, `--vocoder` NVIDIA's WaveGlow"
             ),
             Self::Count { .. } => "save the one model alone".into(),
-            Self::Kind { .. } => "only the FastSpeech 2 of ming024 and its forks is taken".into(),
-            Self::Shape { .. } | Self::Values { .. } | Self::Unknown { .. } => {
+            Self::Kind { .. } => {
+                "`--stats` and `--speaker` are for models that have them; `--acoustic` takes \
+                 FastSpeech 2, FastSpeech 1 and FastPitch, `--vocoder` WaveGlow"
+                    .into()
+            }
+            Self::Shape { .. } | Self::Values { .. } | Self::Unknown { .. } | Self::Misfit(_) => {
                 "the checkpoint is damaged, or of a fork that changed the model".into()
             }
             Self::Statistics { .. } => {
@@ -116,8 +123,16 @@ impl ImportError {
             Self::RoundTrip { .. } => {
                 "the disk is failing, or the file was changed meanwhile: try again".into()
             }
+            Self::Acoustic(acoustic::Error::Config { .. }) => {
+                "see that `--heads` is the model's own number of attention heads".into()
+            }
             Self::Acoustic(error) => return error.hint(),
-            Self::Vocoder(_) | Self::Compute(_) => return None,
+            Self::Vocoder(_) => {
+                "see that `--denoise` is from 0 to 2; else the model is of another size than \
+                 published ones"
+                    .into()
+            }
+            Self::Compute(_) => return None,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Tensors in a pickle's object graph: by which path they are reached, and where their elements lie.
 
+use std::borrow::Cow;
+
 use super::element::Element;
 use super::pickle::{Node, NodeId, Object, Pickle};
 
@@ -10,7 +12,7 @@ const MAX_VISITS: usize = 2_000_000;
 /// Dimensions of one tensor.
 const MAX_RANK: usize = 8;
 /// A name, parts and dots.
-const MAX_NAME_BYTES: usize = 1024;
+const MAX_NAME_BYTES: usize = 256;
 
 /// What a tensor says about itself; its elements are still in the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +50,8 @@ pub(super) fn storage_info(pickle: &Pickle, id: NodeId) -> Option<StorageInfo> {
     }
     let element = Element::of_name(pickle.global(class)?.1)?;
     let elements = usize::try_from(pickle.int(elements)?).ok()?;
-    Some(StorageInfo { key: pickle.text(key)?.to_owned(), element, elements })
+    let key = pickle.text(key).filter(|key| key.len() <= MAX_NAME_BYTES)?.to_owned();
+    Some(StorageInfo { key, element, elements })
 }
 
 /// Why the graph is refused.
@@ -75,14 +78,14 @@ pub(super) fn tensors(pickle: &Pickle) -> Result<Vec<StoredTensor>, GraphError> 
             return Err(GraphError("too many paths"));
         }
         // A cycle ends here as well: what it leads to was found on the first round.
-        if visit.depth > MAX_DEPTH || visit.name.len() > MAX_NAME_BYTES {
+        if visit.depth > MAX_DEPTH {
             continue;
         }
         match pickle.node(visit.node) {
             Node::Dict(items) => enter_items(pickle, items, &visit, &mut open),
             Node::List(members) | Node::Tuple(members) => {
                 for (i, &member) in members.iter().enumerate() {
-                    open.push(child(&visit, &i.to_string(), member, visit.is_attribute));
+                    open.extend(child(&visit, &i.to_string(), member, visit.is_attribute));
                 }
             }
             Node::Object(object) => {
@@ -101,19 +104,23 @@ pub(super) fn tensors(pickle: &Pickle) -> Result<Vec<StoredTensor>, GraphError> 
     Ok(found)
 }
 
-fn child(parent: &Visit, name: &str, node: NodeId, is_attribute: bool) -> Visit {
+/// What hangs below a name; nothing if the name would be longer than any tensor's, before it is copied.
+fn child(parent: &Visit, name: &str, node: NodeId, is_attribute: bool) -> Option<Visit> {
+    if parent.name.len() + name.len() >= MAX_NAME_BYTES {
+        return None;
+    }
     let name = if parent.name.is_empty() { name.to_owned() } else { format!("{}.{name}", parent.name) };
-    Visit { node, name, is_attribute, depth: parent.depth + 1 }
+    Some(Visit { node, name, is_attribute, depth: parent.depth + 1 })
 }
 
 fn enter_items(pickle: &Pickle, items: &[(NodeId, NodeId)], visit: &Visit, open: &mut Vec<Visit>) {
     for &(key, value) in items {
         let name = match pickle.node(key) {
-            Node::Text(text) => text.clone(),
-            Node::Int(number) => number.to_string(),
+            Node::Text(text) => Cow::from(text),
+            Node::Int(number) => number.to_string().into(),
             _ => continue,
         };
-        open.push(child(visit, &name, value, visit.is_attribute));
+        open.extend(child(visit, &name, value, visit.is_attribute));
     }
 }
 
@@ -142,7 +149,7 @@ fn enter_object(pickle: &Pickle, object: &Object, visit: &Visit, open: &mut Vec<
             Some("_parameters" | "_buffers" | "_modules") => {
                 open.push(Visit { node: value, ..at(visit) });
             }
-            Some(name) => open.push(child(visit, name, value, true)),
+            Some(name) => open.extend(child(visit, name, value, true)),
             None => {}
         }
     }

@@ -21,5 +21,5 @@ pub use fastspeech::{AcousticConfig, TrainingStatistics, acoustic};
 pub use graph::StoredTensor;
 pub use pickle::{Node, NodeId, Object, Pickle, PickleError};
 pub use reader::Imported;
-pub use voice::{Description, Models, compare_written};
+pub use voice::{Description, Models, check_whole, compare_written};
 pub use waveglow::waveglow;

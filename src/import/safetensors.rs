@@ -59,9 +59,10 @@ pub(super) fn read(file: &mut File, size: u64) -> Result<Parts, CheckpointError>
         if shape.len() > MAX_RANK || from > to || to > size - start || bytes != Some(to - from) {
             return Err(fault("its place in the file does not fit its shape"));
         }
-        let mut strides = vec![1; shape.len()];
+        let mut strides = vec![1usize; shape.len()];
         for axis in (1..shape.len()).rev() {
-            strides[axis - 1] = strides[axis] * shape[axis];
+            // Of a shape with a 0 in it the others are any numbers, and the strides of no use.
+            strides[axis - 1] = strides[axis].wrapping_mul(shape[axis]);
         }
         storages.insert(name.clone(), start + from..start + to);
         let (storage, offset) = (name.clone(), 0);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{ImportError, Imported};
 use crate::voice::{MelSettings, Meta, ModelConfigs, Packing, Part, Source, Voice};
-use crate::{Error, Result, acoustic, vocoder};
+use crate::{Error, Result, acoustic, engine, vocoder};
 
 /// What was found in one or two checkpoints.
 #[derive(Debug, Default)]
@@ -72,6 +72,21 @@ impl Models {
             .chain(vocoder.into_iter().map(named(Part::Vocoder)));
         Ok(Voice::new(meta, configs, weights, packing)?)
     }
+}
+
+/// Loads the models of a voice once, as a program that speaks would.
+///
+/// # Errors
+/// A tensor is missing, misshapen, or one too many.
+pub fn check_whole(voice: &Voice) -> Result<()> {
+    let misfit = |error| ImportError::Misfit(Box::new(error));
+    if voice.has(Part::Acoustic) {
+        engine::acoustic_model(voice).map_err(misfit)?;
+    }
+    if voice.has(Part::Vocoder) {
+        engine::vocoder_model(voice).map_err(misfit)?;
+    }
+    Ok(())
 }
 
 /// Reads a file back, checks its sums, and compares every tensor with the voice that was written.

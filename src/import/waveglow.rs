@@ -108,5 +108,5 @@ fn wavenet(
         (0..layers).map(|i| format!("{theirs}.cond_layers.{i}")).collect()
     };
     put("cond_layer", reader.joined(&parts)?);
-    Ok(WavenetConfig { layers, channels, kernel, dilation_cycle: layers.min(12), causal: false })
+    Ok(WavenetConfig { layers, channels, kernel, dilation_cycle: layers, causal: false })
 }

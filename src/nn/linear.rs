@@ -123,14 +123,15 @@ impl Linear {
         self.bias.as_ref()
     }
 
-    /// The layers that give an equal share of the outputs each, in order; `None` for a weight of a format that is not
-    /// taken apart.
+    /// The layers that give an equal share of the outputs each, in order; `None` for a weight of a format, or of tiles,
+    /// that are not taken apart.
     ///
     /// # Errors
     /// The outputs do not divide.
     pub fn split_outputs(&self, count: usize) -> Result<Option<Vec<Self>>> {
         let weights = match &self.weight {
             Weight::Float(weight) => weight.chunk(count, 0)?.into_iter().map(Weight::Float).collect(),
+            Weight::Blocks(matrix) if !matrix.divides(count) => return Ok(None),
             Weight::Blocks(matrix) => {
                 let parts = matrix.split_outputs(count)?;
                 parts.into_iter().map(|part| Weight::Blocks(Arc::new(part))).collect::<Vec<_>>()

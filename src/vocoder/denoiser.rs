@@ -17,6 +17,8 @@ const HOP_SAMPLES: usize = 256;
 const EMPTY_FRAMES: usize = 88;
 /// Samples on each side that a sample's result depends on: it lies in frames that begin or end so far away.
 const REACH_SAMPLES: usize = FFT_SAMPLES - HOP_SAMPLES;
+/// The first whole hops that half a frame can be mirrored in.
+const SHORTEST_SAMPLES: usize = FFT_SAMPLES / 2 + HOP_SAMPLES;
 
 /// Spectral subtraction of a model's bias.
 pub struct Denoiser {
@@ -99,16 +101,19 @@ impl DenoiserStream {
         Ok(out)
     }
 
-    /// Ends the stream: the rest, after which it is as new.
+    /// Ends the stream: the rest, to the last sample, after which it is as new. What is no whole hop, or too short for a
+    /// frame, is heard as if silence followed.
     ///
     /// # Errors
-    /// The whole was too short for a frame.
+    /// A transform failed.
     pub fn flush(&mut self) -> Result<Vec<f32>> {
         if self.held.is_empty() {
             return Ok(Vec::new());
         }
+        let end = self.held.len();
+        self.held.resize(end.next_multiple_of(HOP_SAMPLES).max(SHORTEST_SAMPLES), 0.0);
         let clean = self.denoiser.forward(&self.held, self.strength)?;
-        let rest = clean.get(self.given..).unwrap_or_default().to_vec();
+        let rest = clean.get(self.given..end).unwrap_or_default().to_vec();
         self.reset();
         Ok(rest)
     }

@@ -48,6 +48,27 @@ pub struct MelSettings {
     pub floor: f32,
 }
 
+impl MelSettings {
+    /// Refuses what no voice has, before anything is allocated by it.
+    fn checked(self) -> Result<Self, Fault> {
+        let ranges = [
+            ("bands", self.bands, 1, 1024),
+            ("hop_samples", self.hop_samples, 1, 8192),
+            ("window_samples", self.window_samples, 1, 65_536),
+        ];
+        for (name, got, least, most) in ranges {
+            if !(least..=most).contains(&got) {
+                return Err(bad(KEY_MEL, format!("{name}: expected {least} to {most}, got {got}")));
+            }
+        }
+        if !(self.low_hz >= 0.0 && self.low_hz < self.high_hz && self.high_hz.is_finite() && self.floor > 0.0)
+        {
+            return Err(bad(KEY_MEL, "expected edges that rise from 0 Hz on, and a floor above 0"));
+        }
+        Ok(self)
+    }
+}
+
 impl Default for MelSettings {
     /// Those of the published models.
     fn default() -> Self {
@@ -146,7 +167,7 @@ pub(super) fn from_metadata(metadata: &BTreeMap<String, Value>) -> Result<(Meta,
         provenance: text(metadata, KEY_PROVENANCE)?.to_string(),
         training: json(metadata, KEY_TRAINING)?,
         sample_rate_hz,
-        mel: json(metadata, KEY_MEL)?,
+        mel: json::<MelSettings>(metadata, KEY_MEL).and_then(MelSettings::checked)?,
     };
     let config = |key| match metadata.contains_key(key) {
         // Version 1 knows no other file, and a file of nothing at all is of no version.
@@ -187,4 +208,25 @@ fn json<T: DeserializeOwned>(metadata: &BTreeMap<String, Value>, key: &str) -> R
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mel_settings_that_no_voice_has_are_refused() {
+        let published = MelSettings::default();
+        published.clone().checked().unwrap();
+        for wrong in [
+            MelSettings { hop_samples: 1_000_000_000_000, ..published.clone() },
+            MelSettings { window_samples: 0, ..published.clone() },
+            MelSettings { bands: 0, ..published.clone() },
+            MelSettings { high_hz: f32::INFINITY, ..published.clone() },
+            MelSettings { low_hz: f32::NAN, ..published.clone() },
+            MelSettings { floor: 0.0, ..published.clone() },
+        ] {
+            assert!(wrong.clone().checked().is_err(), "{wrong:?}");
+        }
+    }
 }

@@ -90,7 +90,14 @@ fn is_delicate(name: &str, dims: &[usize], bands: usize) -> bool {
     let of = |part: Part| name.strip_prefix(part.name()).and_then(|rest| rest.strip_prefix('.'));
     if let Some(rest) = of(Part::Acoustic) {
         let writes_mel = rest.starts_with("post_net.") && dims.first() == Some(&bands);
-        let is_small = ["mel_head.", "source_head.", "variance_embedding.", "frame_place."];
+        let is_small = [
+            "mel_head.",
+            "source_head.",
+            "variance_embedding.",
+            "adaptor.pitch_embedding.",
+            "adaptor.energy_embedding.",
+            "frame_place.",
+        ];
         let is_predictor = rest.starts_with("adaptor.") || rest.contains("_predictor.");
         return writes_mel
             || is_small.iter().any(|start| rest.starts_with(start))

@@ -85,7 +85,7 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
 fn assert_close(what: &str, got: &[f32], want: &[f32]) {
     assert_eq!(got.len(), want.len(), "{what}: length");
     let bound = 1e-4 * want.iter().fold(0f32, |top, x| top.max(x.abs()));
-    let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs()).max_by(f32::total_cmp).unwrap();
     assert!(bound > 0.0 && worst <= bound, "{what}: {worst:e} exceeds {bound:e}");
 }
 
@@ -153,8 +153,11 @@ fn a_denoised_stream_equals_the_whole_however_it_is_cut() {
     let (model, _) = small();
     let denoiser = Arc::new(Denoiser::new(&model).unwrap());
     let samples: Vec<f32> = (0..8 * 256).map(|n| (n as f32 * 0.1).sin() * (n as f32 * 0.003).cos()).collect();
-    for count in [8 * 256, 7 * 256 + 100, 513] {
-        let whole = denoiser.forward(&samples[..count], 0.7).unwrap();
+    for count in [8 * 256, 7 * 256 + 100, 513, 100] {
+        // What is no whole hop, or too short, is heard as if silence followed.
+        let mut padded = samples[..count].to_vec();
+        padded.resize(count.next_multiple_of(256).max(768), 0.0);
+        let whole = &denoiser.forward(&padded, 0.7).unwrap()[..count];
         let mut stream = DenoiserStream::new(denoiser.clone(), 0.7);
         for size in [1, 100, 256, 700, 1024, count] {
             let mut pieces = Vec::new();
@@ -163,16 +166,13 @@ fn a_denoised_stream_equals_the_whole_however_it_is_cut() {
             }
             pieces.extend(stream.flush().unwrap());
             assert_eq!(pieces.len(), whole.len(), "{count} samples in pieces of {size}");
-            let worst = pieces.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+            let worst = pieces.iter().zip(whole).map(|(a, b)| (a - b).abs()).max_by(f32::total_cmp).unwrap();
             assert!(worst < 1e-6, "{count} samples in pieces of {size}: {worst}");
         }
         stream.step(&samples[..300]).unwrap();
         stream.reset();
         assert!(stream.flush().unwrap().is_empty(), "a reset stream holds nothing");
     }
-    let mut short = DenoiserStream::new(denoiser, 0.7);
-    assert!(short.step(&samples[..512]).unwrap().is_empty());
-    assert!(short.flush().is_err(), "too short for a frame");
 }
 
 /// All of its terms.

@@ -66,13 +66,18 @@ impl Matrix8 {
         Ok(Self { outputs, inputs, tiles })
     }
 
+    /// Whether equal shares of the outputs are whole tiles.
+    pub fn divides(&self, count: usize) -> bool {
+        count > 0 && self.outputs.is_multiple_of(count) && (self.outputs / count).is_multiple_of(LANES)
+    }
+
     /// The matrices that give an equal share of the outputs each, in order.
     ///
     /// # Errors
     /// The shares are not whole tiles.
     pub fn split_outputs(&self, count: usize) -> Result<Vec<Self>> {
         let share = self.outputs / count.max(1);
-        if share * count != self.outputs || !share.is_multiple_of(LANES) {
+        if !self.divides(count) {
             bail!("8-bit matrix: {} outputs do not divide into {count} parts of whole tiles", self.outputs);
         }
         let tiles = self.tiles.chunks_exact((share / LANES * (self.inputs / BLOCK)).max(1));
