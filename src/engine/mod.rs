@@ -44,7 +44,7 @@ pub use event::{Event, Listener, NamedMark, Omission, PhoneMark, WordMark};
 pub use gain::Gain;
 pub use job::{Job, JobError, JobId, JobText, Pacing, Report};
 pub use marks::{MarkFormat, Marks};
-pub use models::{acoustic_model, vocoder_model};
+pub use models::{acoustic_model, check_models, vocoder_model};
 pub use parallel::{Engine, EngineConfig, JobListener, OpenSink, Stopper};
 pub use phrase::Phrase;
 pub use stats::{Stats, peak_rss_kb};

@@ -30,6 +30,22 @@ pub fn vocoder_model(voice: &Voice) -> Result<WaveGlow> {
     Ok(model)
 }
 
+/// Whether the tensors of a voice are those of its models; without the memory that a vocoder ready for synthesis takes.
+///
+/// # Errors
+/// A tensor is missing, misshapen, or one too many.
+pub fn check_models(voice: &Voice) -> Result<()> {
+    if voice.has(Part::Acoustic) {
+        acoustic_model(voice)?;
+    }
+    if voice.has(Part::Vocoder) {
+        let params = voice.params();
+        loaded_vocoder(voice, &params, &Device::Cpu)?;
+        check_used(voice, &params, Part::Vocoder.name())?;
+    }
+    Ok(())
+}
+
 pub(super) fn acoustic(voice: &Voice, params: &Params) -> Result<FastSpeech> {
     let config = voice.config(Part::Acoustic)?;
     FastSpeech::new(&config, &params.pp(Part::Acoustic.name()))
@@ -37,11 +53,15 @@ pub(super) fn acoustic(voice: &Voice, params: &Params) -> Result<FastSpeech> {
 }
 
 pub(super) fn vocoder(voice: &Voice, params: &Params, device: &Device) -> Result<WaveGlow> {
-    let config = voice.config(Part::Vocoder)?;
-    let misfit = |error| misfit(voice, Part::Vocoder, error);
-    let mut model = WaveGlow::new(&config, &params.pp(Part::Vocoder.name()).on(device)).map_err(misfit)?;
-    model.prepare_synthesis(Inversion::Lu).map_err(misfit)?;
+    let mut model = loaded_vocoder(voice, params, device)?;
+    model.prepare_synthesis(Inversion::Lu).map_err(|error| misfit(voice, Part::Vocoder, error))?;
     Ok(model)
+}
+
+fn loaded_vocoder(voice: &Voice, params: &Params, device: &Device) -> Result<WaveGlow> {
+    let config = voice.config(Part::Vocoder)?;
+    WaveGlow::new(&config, &params.pp(Part::Vocoder.name()).on(device))
+        .map_err(|error| misfit(voice, Part::Vocoder, error))
 }
 
 /// A tensor that starts with `prefix` and that no model has asked for is a damaged file's.

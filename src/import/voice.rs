@@ -79,14 +79,7 @@ impl Models {
 /// # Errors
 /// A tensor is missing, misshapen, or one too many.
 pub fn check_whole(voice: &Voice) -> Result<()> {
-    let misfit = |error| ImportError::Misfit(Box::new(error));
-    if voice.has(Part::Acoustic) {
-        engine::acoustic_model(voice).map_err(misfit)?;
-    }
-    if voice.has(Part::Vocoder) {
-        engine::vocoder_model(voice).map_err(misfit)?;
-    }
-    Ok(())
+    Ok(engine::check_models(voice).map_err(|error| ImportError::Misfit(Box::new(error)))?)
 }
 
 /// Reads a file back, checks its sums, and compares every tensor with the voice that was written.
