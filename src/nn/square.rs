@@ -6,6 +6,10 @@ use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, T
 
 use super::ops::{values, vectorized};
 
+/// A pivot this small, beside the largest element and the size, is what rounding leaves of a column that depends on the
+/// others. The weights are f32: their own rounding is hundreds of times larger.
+const SINGULAR: f64 = 1e-10;
+
 /// A matrix factored by LU with partial pivoting, in f64.
 pub struct Lu {
     size: usize,
@@ -29,9 +33,8 @@ impl Lu {
             bail!("lu: the matrix is not finite");
         }
         let factors: Vec<f64> = matrix.iter().map(|&x| f64::from(x)).collect();
-        // What elimination leaves of a column that depends on the others is rounding; 64 for the growth of elements.
         let top = factors.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
-        let smallest_pivot = 64.0 * top * size as f64 * f64::EPSILON;
+        let smallest_pivot = SINGULAR * top * size as f64;
         let mut lu = Self { size, factors, pivots: (0..size).collect(), sign: 1.0 };
         match eliminate(&mut lu, smallest_pivot) {
             None => Ok(lu),
